@@ -1,0 +1,79 @@
+use super::*;
+
+const NETWORK: NetworkId = NetworkId::new([9; 32]);
+
+fn member(seed: u8) -> (SecretKey, PublicKey) {
+    let secret = SecretKey::from_seed(&[seed; 32]);
+    let node = NodeId::new([seed; 32]);
+    let proof = secret.sign_possession(node, &NETWORK);
+    let public = secret.public().prove_possession(node, &NETWORK, &proof).unwrap();
+    (secret, public)
+}
+
+#[test]
+fn a_sum_verifies_for_its_signers_only() {
+    let members: Vec<_> = (1..=4).map(member).collect();
+    let signatures: Vec<_> = members.iter().take(3).map(|(secret, _)| secret.sign(b"kept")).collect();
+    let sum = Signature::sum(&signatures).unwrap();
+
+    let three = KeySum::of(members.iter().take(3).map(|(_, key)| key)).unwrap();
+    assert_eq!(three.verify(b"kept", &sum), Ok(()));
+    assert_eq!(three.verify(b"lost", &sum), Err(BlsError::Signature));
+
+    let four = KeySum::of(members.iter().map(|(_, key)| key)).unwrap();
+    assert_eq!(four.verify(b"kept", &sum), Err(BlsError::Signature));
+    assert_eq!(four.without(&members[3].1).verify(b"kept", &sum), Ok(()));
+}
+
+#[test]
+fn possession_binds_key_node_and_network() {
+    let secret = SecretKey::from_seed(&[5; 32]);
+    let (node, other) = (NodeId::new([5; 32]), NodeId::new([6; 32]));
+    let proof = secret.sign_possession(node, &NETWORK);
+    let check = |node, network: &NetworkId| secret.public().prove_possession(node, network, &proof).map(drop);
+
+    assert_eq!(check(node, &NETWORK), Ok(()));
+    assert_eq!(check(other, &NETWORK), Err(BlsError::Possession));
+    assert_eq!(check(node, &NetworkId::new([8; 32])), Err(BlsError::Possession));
+}
+
+#[test]
+fn a_signature_is_no_proof_of_possession() {
+    let secret = SecretKey::from_seed(&[5; 32]);
+    let node = NodeId::new([5; 32]);
+    let input = Possession { node, key: secret.public() }.signing_input(&NETWORK);
+    let message = secret.sign(&input);
+    assert_eq!(
+        secret.public().prove_possession(node, &NETWORK, &message).map(drop),
+        Err(BlsError::Possession)
+    );
+}
+
+#[test]
+fn garbage_and_identity_keys_are_refused() {
+    let mut identity = [0; 96];
+    identity[0] = 0xc0;
+    assert_eq!(PublicKeyBytes::new(identity).validate(), Err(BlsError::Key));
+    assert_eq!(PublicKeyBytes::new([0x11; 96]).validate(), Err(BlsError::Key));
+    assert_eq!(PublicKeyBytes::new([0; 96]).validate(), Err(BlsError::Key));
+
+    let mut identity = [0; 48];
+    identity[0] = 0xc0;
+    assert_eq!(Signature::sum([&Signature::new(identity)]), Err(BlsError::Encoding));
+    assert_eq!(Signature::sum([]), Err(BlsError::Empty));
+}
+
+/// The first research system could be forged because its hash to the curve had a known discrete logarithm:
+/// scaling one signature gave a signature for any other message. Here scaling must give nothing.
+#[test]
+fn a_signature_for_one_message_cannot_be_scaled_to_another() {
+    let (secret, public) = member(7);
+    let twice = Signature::sum([&secret.sign(b"kept"), &secret.sign(b"kept")]).unwrap();
+    assert_eq!(public.verify(b"kept", &twice), Err(BlsError::Signature));
+    assert_eq!(public.verify(b"keptkept", &twice), Err(BlsError::Signature));
+}
+
+#[test]
+fn secrets_never_print() {
+    assert_eq!(format!("{:?}", SecretKey::from_seed(&[5; 32])), "SecretKey(bls12-381)");
+}

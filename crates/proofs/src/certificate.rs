@@ -1,0 +1,263 @@
+//! The certificate of availability: one statement, who signed it, and the sum of their signatures.
+
+use data_encoding::BASE32_NOPAD;
+use holdfast_core::bls::{self, BlsError, KeySum};
+use holdfast_core::codec::{self, DecodeError};
+use holdfast_core::purpose::Signable;
+use holdfast_core::{Deserialize_tuple, Serialize_tuple};
+
+use crate::committee::Committee;
+use crate::profile::Profile;
+use crate::slots::{self, Bucket};
+use crate::statement::{Statement, StatementError};
+
+/// Longest certificate accepted, in bytes. With 255 slots it has about 330.
+pub const CERTIFICATE_BYTES_MAX: usize = 1024;
+
+/// Prefix of the text form.
+const TEXT_PREFIX: &str = "hfc1";
+/// Bytes of BLAKE3 at the end of the text form.
+const CHECKSUM_BYTES: usize = 4;
+
+/// Which slots signed: bit `i % 8` (least significant first) of byte `i / 8` is slot `i`; unused bits are zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signers {
+    bits: Vec<u8>,
+    slots: u16,
+}
+
+impl Signers {
+    /// Nobody, out of `slots`.
+    pub fn none(slots: u16) -> Self {
+        Self { bits: vec![0; usize::from(slots).div_ceil(8)], slots }
+    }
+
+    /// Reads a bitmap of exactly the right length whose unused bits are zero.
+    pub fn from_bytes(bytes: &[u8], slots: u16) -> Option<Self> {
+        let signers = Self { bits: bytes.to_vec(), slots };
+        let beyond = (usize::from(slots)..bytes.len() * 8).any(|slot| bit(bytes, slot));
+        (bytes.len() == usize::from(slots).div_ceil(8) && !beyond).then_some(signers)
+    }
+
+    /// Adds a slot, and says whether it was new.
+    ///
+    /// # Panics
+    /// If the slot is not one of the profile's.
+    pub fn add(&mut self, slot: u16) -> bool {
+        assert!(slot < self.slots, "slot {slot} of {}", self.slots);
+        let new = !self.contains(slot);
+        self.bits[usize::from(slot / 8)] |= 1 << (slot % 8);
+        new
+    }
+
+    /// Whether a slot signed.
+    pub fn contains(&self, slot: u16) -> bool {
+        slot < self.slots && bit(&self.bits, slot.into())
+    }
+
+    /// The slots that signed, in order.
+    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        (0..self.slots).filter(|slot| self.contains(*slot))
+    }
+
+    /// How many signed.
+    pub fn count(&self) -> u16 {
+        u16::try_from(self.iter().count()).expect("at most 255 slots")
+    }
+}
+
+fn bit(bits: &[u8], index: usize) -> bool {
+    bits[index / 8] >> (index % 8) & 1 == 1
+}
+
+/// A certificate as it travels: not yet checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Certificate {
+    /// What was said.
+    pub statement: Statement,
+    /// Bitmap of signers, in slot order.
+    #[serde(with = "serde_bytes")]
+    signers: Vec<u8>,
+    /// Sum of their signatures.
+    pub signature: bls::Signature,
+}
+
+/// Why a certificate was not accepted. The first reason found is given; the cheap ones come first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// Not a certificate.
+    #[error("not a certificate")]
+    Decode(#[from] DecodeError),
+    /// Not the text form of a certificate.
+    #[error("not the text form of a certificate, or mistyped")]
+    Text,
+    /// The statement cannot be believed.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The bitmap has the wrong length or bits beyond the last slot.
+    #[error("signer bitmap does not fit {slots} slots")]
+    Bitmap {
+        /// Slots of the profile.
+        slots: u16,
+    },
+    /// Fewer signers than a certificate needs.
+    #[error("{signers} of {needed} needed signatures")]
+    Quorum {
+        /// Who signed.
+        signers: u16,
+        /// How many must.
+        needed: u16,
+    },
+    /// The signature does not verify.
+    #[error(transparent)]
+    Signature(#[from] BlsError),
+}
+
+/// A certificate that was checked against its committee. There is no other way to make one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidCertificate {
+    certificate: Certificate,
+    profile: Profile,
+    signers: Signers,
+    slots: Vec<usize>,
+}
+
+impl Certificate {
+    /// Reads a certificate; [`Certificate::verify`] checks it.
+    ///
+    /// # Errors
+    /// If the bytes are no certificate.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CertificateError> {
+        Ok(codec::decode(bytes, CERTIFICATE_BYTES_MAX)?)
+    }
+
+    /// The one encoding.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The text form: `hfc1`, then lower-case base32 of the bytes and four bytes of their BLAKE3.
+    pub fn to_text(&self) -> String {
+        let mut bytes = self.to_bytes();
+        let checksum = *blake3::hash(&bytes).as_bytes();
+        bytes.extend_from_slice(&checksum[..CHECKSUM_BYTES]);
+        format!("{TEXT_PREFIX}{}", BASE32_NOPAD.encode(&bytes).to_lowercase())
+    }
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// If it is mistyped or no certificate.
+    pub fn from_text(text: &str) -> Result<Self, CertificateError> {
+        let body = text.strip_prefix(TEXT_PREFIX).ok_or(CertificateError::Text)?;
+        if body.len() > CERTIFICATE_BYTES_MAX * 2 || body.contains(|c: char| c.is_ascii_uppercase()) {
+            return Err(CertificateError::Text);
+        }
+        let bytes =
+            BASE32_NOPAD.decode(body.to_uppercase().as_bytes()).map_err(|_| CertificateError::Text)?;
+        let (bytes, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(CertificateError::Text)?;
+        if blake3::hash(bytes).as_bytes()[..CHECKSUM_BYTES] != *checksum {
+            return Err(CertificateError::Text);
+        }
+        Self::from_bytes(bytes)
+    }
+
+    /// Checks everything but time: statement, bitmap, quorum, and last the one signature.
+    ///
+    /// # Errors
+    /// See [`CertificateError`].
+    pub fn verify(self, committee: &Committee) -> Result<ValidCertificate, CertificateError> {
+        let profile = self.statement.validate(committee)?;
+        let signers = Signers::from_bytes(&self.signers, profile.n)
+            .ok_or(CertificateError::Bitmap { slots: profile.n })?;
+        if signers.count() < profile.q {
+            return Err(CertificateError::Quorum { signers: signers.count(), needed: profile.q });
+        }
+        let slots = slots_of(&self.statement, profile, committee);
+        let keys = signers.iter().map(|slot| committee.key(slots[usize::from(slot)]));
+        let input = self.statement.signing_input(committee.network());
+        KeySum::of(keys)?.verify(&input, &self.signature)?;
+        Ok(ValidCertificate { certificate: self, profile, signers, slots })
+    }
+}
+
+/// The places, in the committee, of the slots of a statement's piece.
+pub fn slots_of(statement: &Statement, profile: Profile, committee: &Committee) -> Vec<usize> {
+    let mut slots = slots::order(Bucket::of(&statement.cid), committee.members());
+    slots.truncate(profile.n.into());
+    slots
+}
+
+impl ValidCertificate {
+    /// Sums up receipts whose signatures were checked one by one or as a whole.
+    ///
+    /// # Errors
+    /// If there are too few, a slot appears twice, or the sum does not verify.
+    pub fn from_receipts(
+        statement: Statement,
+        receipts: &[(u16, bls::Signature)],
+        committee: &Committee,
+    ) -> Result<Self, CertificateError> {
+        let profile = statement.validate(committee)?;
+        let mut signers = Signers::none(profile.n);
+        for (slot, _) in receipts {
+            if *slot >= profile.n || !signers.add(*slot) {
+                return Err(CertificateError::Bitmap { slots: profile.n });
+            }
+        }
+        let signature = bls::Signature::sum(receipts.iter().map(|(_, signature)| signature))?;
+        Certificate { statement, signers: signers.bits, signature }.verify(committee)
+    }
+
+    /// The bare certificate, to send or keep.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// What was said.
+    pub fn statement(&self) -> &Statement {
+        &self.certificate.statement
+    }
+
+    /// The profile under which the piece is kept.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Who signed, in slot order.
+    pub fn signers(&self) -> &Signers {
+        &self.signers
+    }
+
+    /// Places of the slots in the committee, in slot order.
+    pub fn slots(&self) -> &[usize] {
+        &self.slots
+    }
+
+    /// Adds one late receipt. A slot that signed already changes nothing.
+    ///
+    /// # Errors
+    /// If the signature does not verify.
+    pub fn add(
+        &mut self,
+        slot: u16,
+        signature: &bls::Signature,
+        committee: &Committee,
+    ) -> Result<(), CertificateError> {
+        if slot >= self.profile.n {
+            return Err(CertificateError::Bitmap { slots: self.profile.n });
+        }
+        if self.signers.contains(slot) {
+            return Ok(());
+        }
+        let input = self.statement().signing_input(committee.network());
+        committee.key(self.slots[usize::from(slot)]).verify(&input, signature)?;
+        self.certificate.signature = bls::Signature::sum([&self.certificate.signature, signature])?;
+        self.signers.add(slot);
+        self.certificate.signers.clone_from(&self.signers.bits);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! The offline check of a bundle: every step, cheapest first, and what the whole amounts to.
+
+use holdfast_core::id::{NetworkId, Timestamp};
+use serde::Serialize;
+
+use crate::bundle::Bundle;
+use crate::certificate::{CertificateError, ValidCertificate};
+use crate::committee::{Committee, CommitteeRecord};
+
+/// What a bundle is worth at a given time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Every check holds and the epoch of the certificate is running.
+    Fresh,
+    /// Every check holds as of the certificate's epoch, which is over; the promise still runs.
+    ValidAsOf,
+    /// Every check holds but the promise has ended.
+    Expired,
+    /// A check failed.
+    Invalid,
+}
+
+/// One step of the check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Stable dotted name, such as `verify.signature`.
+    pub name: &'static str,
+    /// What was found, for people.
+    pub found: String,
+    /// Whether it holds.
+    pub holds: bool,
+}
+
+/// The outcome of a check, step by step. After a step that fails there are no more.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What the bundle is worth.
+    pub status: Status,
+    /// The steps that were taken.
+    pub steps: Vec<Step>,
+    /// The checked certificate and its committee, unless invalid.
+    pub proven: Option<Proven>,
+}
+
+/// What a valid bundle proves.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// The certificate.
+    pub certificate: ValidCertificate,
+    /// The committee whose members signed.
+    pub committee: Committee,
+    /// When the promise ends.
+    pub ends: Timestamp,
+}
+
+impl Verdict {
+    /// The step that failed, if one did.
+    pub fn failure(&self) -> Option<&Step> {
+        self.steps.last().filter(|step| !step.holds)
+    }
+}
+
+/// Checks a bundle against the network id that the verifier trusts, at the time it names.
+pub fn judge(bundle: &Bundle, network: &NetworkId, now: Timestamp) -> Verdict {
+    let mut steps = Vec::new();
+    match examine(bundle, network, now, &mut steps) {
+        Ok((status, proven)) => Verdict { status, steps, proven: Some(proven) },
+        Err(Failed) => Verdict { status: Status::Invalid, steps, proven: None },
+    }
+}
+
+/// A step failed; the reason is in the last step.
+struct Failed;
+
+fn examine(
+    bundle: &Bundle,
+    network: &NetworkId,
+    now: Timestamp,
+    steps: &mut Vec<Step>,
+) -> Result<(Status, Proven), Failed> {
+    let found = bundle.genesis.network();
+    let same = if found == *network { Ok(()) } else { Err(format!("the bundle is for network {found}")) };
+    step(steps, "verify.network", same, || format!("network {network}"))?;
+
+    let members = bundle.genesis.members.len();
+    step(steps, "verify.genesis", bundle.genesis.validate().map_err(|error| explain(&error)), || {
+        format!("genesis of {:?} with {members} members", bundle.genesis.name.as_str())
+    })?;
+    let committee = Committee::new(&bundle.genesis, &bundle.proofs).map_err(|error| explain(&error));
+    let committee =
+        step(steps, "verify.possession", committee, || format!("all {members} members own their keys"))?;
+
+    let derived = bundle.committee == CommitteeRecord::of_genesis(&bundle.genesis);
+    let derived = if derived { Ok(()) } else { Err("committee record does not follow from genesis".into()) };
+    step(steps, "verify.committee", derived, || {
+        format!("committee {} of epoch {}", committee.id().short(), committee.record().epoch)
+    })?;
+
+    let certificate = bundle.certificate.clone().verify(&committee).map_err(|error| (step_of(&error), error));
+    let certificate = match certificate {
+        Ok(certificate) => certificate,
+        Err((name, error)) => {
+            steps.push(Step { name, found: explain(&error), holds: false });
+            return Err(Failed);
+        }
+    };
+    let statement = certificate.statement().clone();
+    let profile = certificate.profile();
+    for (name, found) in [
+        (
+            "verify.statement",
+            format!("{} of {} bytes, {}", statement.cid, statement.piece_bytes, profile.name()),
+        ),
+        (
+            "verify.quorum",
+            format!("{} of {} slots signed, {} needed", certificate.signers().count(), profile.n, profile.q),
+        ),
+        ("verify.signature", "one aggregate signature over all of it".to_owned()),
+    ] {
+        steps.push(Step { name, found, holds: true });
+    }
+
+    let record = committee.record();
+    let ends = committee.end_of(statement.retain_until).expect("the statement was validated");
+    let begun = if now >= record.start {
+        Ok(())
+    } else {
+        Err(format!("epoch starts at {}, now is {}", record.start.0, now.0))
+    };
+    step(steps, "verify.time", begun, || format!("promised from {} until {}", record.start.0, ends.0))?;
+    let status = match now {
+        now if now < record.end => Status::Fresh,
+        now if now < ends => Status::ValidAsOf,
+        _ => Status::Expired,
+    };
+    Ok((status, Proven { certificate, committee, ends }))
+}
+
+fn step<T>(
+    steps: &mut Vec<Step>,
+    name: &'static str,
+    result: Result<T, String>,
+    found: impl FnOnce() -> String,
+) -> Result<T, Failed> {
+    match result {
+        Ok(value) => {
+            steps.push(Step { name, found: found(), holds: true });
+            Ok(value)
+        }
+        Err(found) => {
+            steps.push(Step { name, found, holds: false });
+            Err(Failed)
+        }
+    }
+}
+
+fn step_of(error: &CertificateError) -> &'static str {
+    match error {
+        CertificateError::Decode(_) | CertificateError::Text => "verify.certificate",
+        CertificateError::Statement(_) => "verify.statement",
+        CertificateError::Bitmap { .. } | CertificateError::Quorum { .. } => "verify.quorum",
+        CertificateError::Signature(_) => "verify.signature",
+    }
+}
+
+/// An error with all its sources on one line.
+fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
