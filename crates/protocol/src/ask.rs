@@ -1,0 +1,61 @@
+//! Single questions: one request, one reply, one short stream.
+
+use holdfast_core::block::BlockId;
+use holdfast_core::id::{NodeId, PieceRoot};
+use holdfast_core::{Deserialize_tuple, Serialize_tuple, tagged_enum};
+use holdfast_proofs::certificate::Certificate;
+
+/// Protocol name, for stream negotiation.
+pub const PROTOCOL: &str = "/holdfast/ask/1";
+
+tagged_enum! {
+    /// A question, or a certificate to keep.
+    pub enum AskRequest {
+        /// Do you hold this piece?
+        1 => Piece(BlockId),
+        /// Who are you, and how full?
+        2 => Node(()),
+        /// Keep this certificate of a piece that you hold.
+        3 => Keep(Certificate),
+    }
+}
+
+tagged_enum! {
+    /// The answer.
+    pub enum AskReply {
+        /// What is known of the piece; null if it is not held.
+        1 => Piece(Option<PieceInfo>),
+        /// The node.
+        2 => Node(NodeInfo),
+        /// Whether the certificate was valid, and about a piece held here.
+        3 => Kept(bool),
+        /// The node failed; its log says how.
+        4 => Failed(()),
+    }
+}
+
+/// What a provider says of a piece that it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct PieceInfo {
+    /// BLAKE3 of the piece.
+    pub root: PieceRoot,
+    /// Its length.
+    pub bytes: u64,
+    /// Its number of blocks.
+    pub blocks: u32,
+    /// The largest certificate it was given.
+    pub certificate: Option<Certificate>,
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct NodeInfo {
+    /// Its id.
+    pub node: NodeId,
+    /// Pieces held.
+    pub pieces: u64,
+    /// Bytes held and reserved.
+    pub bytes: u64,
+    /// Bytes it may hold.
+    pub quota: u64,
+}

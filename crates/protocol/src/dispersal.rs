@@ -1,0 +1,377 @@
+//! The client's side of storing a piece: n slots in parallel, a certificate from q receipts, then the tail.
+//!
+//! Each slot is a conversation of its own (see [`crate::put`]); this machine owns all of them and decides when
+//! enough is enough:
+//!
+//! - A slot that cannot be reached, stalls or refuses is passed over. Lost slots are tried again, up to
+//!   [`ATTEMPTS_MAX`] times; refusals are final.
+//! - At q receipts their *sum* is checked, one pairing for all. Only if that fails are they checked one by one,
+//!   and the liars dropped.
+//! - After q, [`Wait::Quorum`] keeps feeding the tail for min(10 s, 0.5 s + 0.5 × elapsed), [`Wait::All`] until every
+//!   slot has answered or failed.
+//! - When q can no longer be reached, it ends at once.
+
+use std::time::Duration;
+
+use holdfast_core::bls;
+use holdfast_core::id::PieceRoot;
+use holdfast_core::purpose::Signable;
+use holdfast_proofs::certificate::{ValidCertificate, slots_of};
+use holdfast_proofs::committee::Committee;
+use holdfast_proofs::profile::Profile;
+use holdfast_proofs::statement::{Statement, StatementError};
+
+use crate::put::{Offer, PutReply, PutRequest, Refusal};
+
+/// How often a lost slot is tried.
+pub const ATTEMPTS_MAX: u32 = 3;
+/// Pause before a lost slot is tried again, once per attempt made.
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
+/// A connection that is not there by then is lost. Loopback takes milliseconds, the far side of the world one
+/// second with handshake.
+const DIAL_WINDOW: Duration = Duration::from_secs(5);
+/// No byte accepted for so long means that the slot is frozen.
+const STALL_WINDOW: Duration = Duration::from_secs(10);
+/// From `Seal` to `Receipt`: a slow disk needs that long to sync a large piece.
+const SEAL_WINDOW: Duration = Duration::from_secs(60);
+/// Longest tail.
+const TAIL_MAX: Duration = Duration::from_secs(10);
+
+/// How long to go on after the certificate is possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Until q receipts and a short tail.
+    Quorum,
+    /// Until every slot has answered or failed.
+    All,
+}
+
+/// What happened. Every input but the root concerns one slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The stream is open.
+    Connected(u16),
+    /// A message arrived.
+    Reply(u16, PutReply),
+    /// The slot took some bytes.
+    Progress(u16),
+    /// The slot took the last byte of the piece.
+    Streamed(u16),
+    /// The stream failed or could not be opened.
+    Lost(u16, String),
+    /// The piece was read to its end; this is its root.
+    Root(PieceRoot),
+    /// Time went by.
+    Tick,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Open a stream to the slot. Answer with `Connected` or `Lost`.
+    Dial(u16),
+    /// Send a message.
+    Send(u16, PutRequest),
+    /// Send the piece's bytes from this offset to its end. Answer with `Progress` and `Streamed`, or `Lost`.
+    Stream(u16, u64),
+    /// Close the stream to the slot, if there is one, and stop sending.
+    Close(u16),
+    /// The dispersal is over: see [`Dispersal::into_outcome`].
+    Done,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Slot {
+    Resting { until: Duration },
+    Dialing { since: Duration },
+    Opening { since: Duration },
+    Streaming { since: Duration },
+    AwaitingRoot,
+    Sealing { since: Duration },
+    Receipted,
+    Failed(SlotFailure),
+}
+
+/// Why a slot gave no receipt.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SlotFailure {
+    /// Not reached, or lost on the way.
+    #[error("{0}")]
+    Lost(String),
+    /// The provider said no.
+    #[error("refused ({}): {}", .0.reason.name(), .0.detail)]
+    Refused(Refusal),
+    /// The provider broke the protocol or signed something else.
+    #[error("misbehaved: {0}")]
+    Misbehaved(&'static str),
+    /// The dispersal ended before the slot did.
+    #[error("not finished in time")]
+    Unfinished,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The certificate, if q slots signed.
+    pub certificate: Option<ValidCertificate>,
+    /// Per slot, in order: its member's place in the committee, and why it gave no receipt.
+    pub slots: Vec<(usize, Option<SlotFailure>)>,
+    /// How many receipts a certificate needs.
+    pub needed: u16,
+}
+
+/// One dispersal. `now` is the time since it began.
+#[derive(Debug)]
+pub struct Dispersal<'a> {
+    committee: &'a Committee,
+    offer: Offer,
+    profile: Profile,
+    wait: Wait,
+    places: Vec<usize>,
+    slots: Vec<Slot>,
+    attempts: Vec<u32>,
+    root: Option<PieceRoot>,
+    receipts: Vec<(u16, bls::Signature)>,
+    certificate: Option<ValidCertificate>,
+    tail_ends: Option<Duration>,
+    done: bool,
+}
+
+impl<'a> Dispersal<'a> {
+    /// Plans the dispersal of an offer and dials all its slots.
+    ///
+    /// # Errors
+    /// If the offer does not suit the committee.
+    pub fn new(
+        committee: &'a Committee,
+        offer: Offer,
+        wait: Wait,
+        out: &mut Vec<Effect>,
+    ) -> Result<Self, StatementError> {
+        let statement = offer.statement(PieceRoot::new([0; 32]));
+        let profile = statement.validate(committee)?;
+        let places = slots_of(&statement, profile, committee);
+        out.extend((0..profile.n).map(Effect::Dial));
+        let count = usize::from(profile.n);
+        Ok(Self {
+            committee,
+            offer,
+            profile,
+            wait,
+            places,
+            slots: vec![Slot::Dialing { since: Duration::ZERO }; count],
+            attempts: vec![1; count],
+            root: None,
+            receipts: Vec::new(),
+            certificate: None,
+            tail_ends: None,
+            done: false,
+        })
+    }
+
+    /// Places of the slots' members in the committee.
+    pub fn places(&self) -> &[usize] {
+        &self.places
+    }
+
+    /// Takes one input and appends what to do. Nothing is done after [`Effect::Done`].
+    pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Effect>) {
+        if self.done {
+            return;
+        }
+        match input {
+            Input::Connected(slot) => self.connected(now, slot, out),
+            Input::Reply(slot, reply) => self.reply(now, slot, reply, out),
+            Input::Progress(slot) => {
+                if let Slot::Streaming { since } = self.slot(slot) {
+                    *since = now;
+                }
+            }
+            Input::Streamed(slot) => {
+                if matches!(self.slot(slot), Slot::Streaming { .. }) {
+                    self.seal(now, slot, out);
+                }
+            }
+            Input::Lost(slot, why) => self.lost(now, slot, why, out),
+            Input::Root(root) => {
+                self.root = Some(root);
+                for slot in 0..self.profile.n {
+                    if *self.slot(slot) == Slot::AwaitingRoot {
+                        self.seal(now, slot, out);
+                    }
+                }
+            }
+            Input::Tick => self.tick(now, out),
+        }
+        self.judge(now, out);
+    }
+
+    /// When [`Input::Tick`] is due next, at the latest.
+    pub fn next_tick(&self) -> Option<Duration> {
+        let deadlines = self.slots.iter().filter_map(Slot::deadline);
+        deadlines.chain(self.tail_ends).min()
+    }
+
+    /// What came of it, after [`Effect::Done`] or when the caller gives up.
+    pub fn into_outcome(self) -> Outcome {
+        let slots = self.places.into_iter().zip(self.slots).map(|(place, slot)| {
+            let failure = match slot {
+                Slot::Receipted => None,
+                Slot::Failed(failure) => Some(failure),
+                _ => Some(SlotFailure::Unfinished),
+            };
+            (place, failure)
+        });
+        Outcome { certificate: self.certificate, slots: slots.collect(), needed: self.profile.q }
+    }
+
+    fn slot(&mut self, slot: u16) -> &mut Slot {
+        &mut self.slots[usize::from(slot)]
+    }
+
+    fn connected(&mut self, now: Duration, slot: u16, out: &mut Vec<Effect>) {
+        if matches!(self.slot(slot), Slot::Dialing { .. }) {
+            *self.slot(slot) = Slot::Opening { since: now };
+            out.push(Effect::Send(slot, PutRequest::Open(self.offer.clone())));
+        }
+    }
+
+    fn reply(&mut self, now: Duration, slot: u16, reply: PutReply, out: &mut Vec<Effect>) {
+        match (self.slot(slot).clone(), reply) {
+            (Slot::Opening { .. }, PutReply::Accept(from)) if from <= self.offer.piece_bytes => {
+                if from == self.offer.piece_bytes {
+                    // Held already. The root is learnt by reading the piece, whoever it is sent to.
+                    out.push(Effect::Stream(slot, from));
+                    self.seal(now, slot, out);
+                } else {
+                    *self.slot(slot) = Slot::Streaming { since: now };
+                    out.push(Effect::Stream(slot, from));
+                }
+            }
+            (Slot::Sealing { .. }, PutReply::Receipt(signature)) => self.receipt(now, slot, signature, out),
+            (Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. }, _) => {}
+            (_, PutReply::Refuse(refusal)) => self.fail(slot, SlotFailure::Refused(refusal), out),
+            _ => self.fail(slot, SlotFailure::Misbehaved("sent a message out of place"), out),
+        }
+    }
+
+    fn seal(&mut self, now: Duration, slot: u16, out: &mut Vec<Effect>) {
+        match self.root {
+            Some(root) => {
+                *self.slot(slot) = Slot::Sealing { since: now };
+                out.push(Effect::Send(slot, PutRequest::Seal(root)));
+            }
+            None => *self.slot(slot) = Slot::AwaitingRoot,
+        }
+    }
+
+    fn receipt(&mut self, now: Duration, slot: u16, signature: bls::Signature, out: &mut Vec<Effect>) {
+        *self.slot(slot) = Slot::Receipted;
+        out.push(Effect::Close(slot));
+        if let Some(certificate) = &mut self.certificate {
+            if certificate.add(slot, &signature, self.committee).is_err() {
+                *self.slot(slot) = Slot::Failed(SlotFailure::Misbehaved("signed something else"));
+            }
+            return;
+        }
+        self.receipts.push((slot, signature));
+        if self.receipts.len() < usize::from(self.profile.q) {
+            return;
+        }
+        let statement = self.offer.statement(self.root.expect("no slot is sealed without the root"));
+        match ValidCertificate::from_receipts(statement.clone(), &self.receipts, self.committee) {
+            Ok(certificate) => {
+                self.certificate = Some(certificate);
+                self.tail_ends = Some(now + TAIL_MAX.min(Duration::from_millis(500) + now / 2));
+            }
+            Err(_) => self.drop_liars(&statement),
+        }
+    }
+
+    /// The sum did not verify: find out who signed something else.
+    fn drop_liars(&mut self, statement: &Statement) {
+        let input = statement.signing_input(self.committee.network());
+        for (slot, signature) in std::mem::take(&mut self.receipts) {
+            let key = self.committee.key(self.places[usize::from(slot)]);
+            if key.verify(&input, &signature).is_ok() {
+                self.receipts.push((slot, signature));
+            } else {
+                *self.slot(slot) = Slot::Failed(SlotFailure::Misbehaved("signed something else"));
+            }
+        }
+    }
+
+    fn lost(&mut self, now: Duration, slot: u16, why: String, out: &mut Vec<Effect>) {
+        if matches!(self.slot(slot), Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. }) {
+            return;
+        }
+        let attempts = self.attempts[usize::from(slot)];
+        if attempts < ATTEMPTS_MAX {
+            *self.slot(slot) = Slot::Resting { until: now + RETRY_PAUSE * attempts };
+            out.push(Effect::Close(slot));
+        } else {
+            self.fail(slot, SlotFailure::Lost(why), out);
+        }
+    }
+
+    fn fail(&mut self, slot: u16, failure: SlotFailure, out: &mut Vec<Effect>) {
+        *self.slot(slot) = Slot::Failed(failure);
+        out.push(Effect::Close(slot));
+    }
+
+    fn tick(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        for slot in 0..self.profile.n {
+            if self.slot(slot).deadline().is_none_or(|deadline| now < deadline) {
+                continue;
+            }
+            let late = match self.slot(slot) {
+                Slot::Resting { .. } => {
+                    self.attempts[usize::from(slot)] += 1;
+                    *self.slot(slot) = Slot::Dialing { since: now };
+                    out.push(Effect::Dial(slot));
+                    continue;
+                }
+                Slot::Dialing { .. } => "could not be reached in time",
+                Slot::Opening { .. } => "did not answer in time",
+                Slot::Streaming { .. } => "stopped taking data",
+                _ => "did not sign in time",
+            };
+            self.lost(now, slot, late.to_owned(), out);
+        }
+    }
+
+    /// Ends the dispersal when nothing more can be won.
+    fn judge(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        let pending =
+            self.slots.iter().filter(|slot| !matches!(slot, Slot::Receipted | Slot::Failed(_))).count();
+        let over = match (&self.certificate, self.wait) {
+            (Some(_), Wait::All) => pending == 0,
+            (Some(_), Wait::Quorum) => pending == 0 || self.tail_ends.is_some_and(|end| now >= end),
+            (None, _) => self.receipts.len() + pending < usize::from(self.profile.q),
+        };
+        if over {
+            self.done = true;
+            for slot in 0..self.profile.n {
+                if !matches!(self.slot(slot), Slot::Receipted | Slot::Failed(_)) {
+                    self.fail(slot, SlotFailure::Unfinished, out);
+                }
+            }
+            out.push(Effect::Done);
+        }
+    }
+}
+
+impl Slot {
+    fn deadline(&self) -> Option<Duration> {
+        match self {
+            Self::Resting { until } => Some(*until),
+            Self::Dialing { since } => Some(*since + DIAL_WINDOW),
+            Self::Opening { since } | Self::Streaming { since } => Some(*since + STALL_WINDOW),
+            Self::Sealing { since } => Some(*since + SEAL_WINDOW),
+            Self::AwaitingRoot | Self::Receipted | Self::Failed(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+use super::*;
+use crate::put::Reason;
+use holdfast_core::block::{BlockId, Codec};
+use holdfast_proofs::testing::TestNetwork;
+
+const ROOT: PieceRoot = PieceRoot::new([7; 32]);
+
+fn network() -> (TestNetwork, Offer) {
+    let network = TestNetwork::new(7);
+    let cid = BlockId::of(Codec::Raw, b"hold fast");
+    let offer = Offer::without_ledger(&network.committee, Profile::COPY4, cid, 100);
+    (network, offer)
+}
+
+/// A dispersal whose slots all stand right before their receipts, at one second.
+fn sealing<'a>(network: &'a TestNetwork, offer: &Offer, wait: Wait) -> Dispersal<'a> {
+    let mut out = Vec::new();
+    let mut dispersal = Dispersal::new(&network.committee, offer.clone(), wait, &mut out).unwrap();
+    assert_eq!(out, (0..4).map(Effect::Dial).collect::<Vec<_>>());
+    for slot in 0..4 {
+        for input in [
+            Input::Connected(slot),
+            Input::Reply(slot, PutReply::Accept(0)),
+            Input::Progress(slot),
+            Input::Streamed(slot),
+        ] {
+            dispersal.step(seconds(1), input, &mut out);
+        }
+    }
+    out.clear();
+    dispersal.step(seconds(1), Input::Root(ROOT), &mut out);
+    let seals: Vec<_> = (0..4).map(|slot| Effect::Send(slot, PutRequest::Seal(ROOT))).collect();
+    assert_eq!(out, seals);
+    dispersal
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn receipt(network: &TestNetwork, offer: &Offer, slot: u16) -> Input {
+    Input::Reply(slot, PutReply::Receipt(network.receipt(&offer.statement(ROOT), slot).1))
+}
+
+fn step(dispersal: &mut Dispersal<'_>, now: Duration, input: Input) -> bool {
+    let mut out = Vec::new();
+    dispersal.step(now, input, &mut out);
+    out.contains(&Effect::Done)
+}
+
+fn signers(outcome: &Outcome) -> Vec<u16> {
+    outcome.certificate.as_ref().map(|c| c.signers().iter().collect()).unwrap_or_default()
+}
+
+#[test]
+fn the_tail_is_fed_for_a_while_after_the_quorum() {
+    let (network, offer) = network();
+    let mut dispersal = sealing(&network, &offer, Wait::Quorum);
+    for slot in [0, 1, 2] {
+        assert!(!step(&mut dispersal, seconds(2), receipt(&network, &offer, slot)));
+    }
+    // 0.5 s + 0.5 × 2 s after the quorum at 2 s.
+    assert_eq!(dispersal.next_tick(), Some(Duration::from_millis(3500)));
+    assert!(!step(&mut dispersal, Duration::from_millis(3499), Input::Tick));
+    assert!(step(&mut dispersal, Duration::from_millis(3500), Input::Tick));
+    let outcome = dispersal.into_outcome();
+    assert_eq!(signers(&outcome), [0, 1, 2]);
+    assert_eq!(outcome.slots[3].1, Some(SlotFailure::Unfinished));
+}
+
+#[test]
+fn a_receipt_in_the_tail_grows_the_certificate() {
+    let (network, offer) = network();
+    for wait in [Wait::Quorum, Wait::All] {
+        let mut dispersal = sealing(&network, &offer, wait);
+        for slot in [3, 1, 2] {
+            assert!(!step(&mut dispersal, seconds(2), receipt(&network, &offer, slot)));
+        }
+        assert!(step(&mut dispersal, seconds(3), receipt(&network, &offer, 0)));
+        assert_eq!(signers(&dispersal.into_outcome()), [0, 1, 2, 3]);
+    }
+}
+
+#[test]
+fn wait_all_outlasts_the_tail() {
+    let (network, offer) = network();
+    let mut dispersal = sealing(&network, &offer, Wait::All);
+    for slot in [0, 1, 2] {
+        step(&mut dispersal, seconds(2), receipt(&network, &offer, slot));
+    }
+    assert!(!step(&mut dispersal, seconds(40), Input::Tick));
+    assert!(step(&mut dispersal, seconds(41), receipt(&network, &offer, 3)));
+}
+
+#[test]
+fn a_liar_is_found_only_when_the_sum_fails_and_does_not_count() {
+    let (network, offer) = network();
+    let mut dispersal = sealing(&network, &offer, Wait::Quorum);
+    let other = network.receipt(&offer.statement(PieceRoot::new([0; 32])), 1).1;
+    step(&mut dispersal, seconds(2), receipt(&network, &offer, 0));
+    step(&mut dispersal, seconds(2), Input::Reply(1, PutReply::Receipt(other)));
+    assert!(!step(&mut dispersal, seconds(2), receipt(&network, &offer, 2)));
+    assert!(step(&mut dispersal, seconds(2), receipt(&network, &offer, 3)));
+    let outcome = dispersal.into_outcome();
+    assert_eq!(signers(&outcome), [0, 2, 3]);
+    assert!(matches!(outcome.slots[1].1, Some(SlotFailure::Misbehaved(_))));
+}
+
+#[test]
+fn lost_slots_are_tried_again_and_refusals_are_final() {
+    let (network, offer) = network();
+    let mut out = Vec::new();
+    let mut dispersal = Dispersal::new(&network.committee, offer, Wait::Quorum, &mut out).unwrap();
+    let mut now = Duration::ZERO;
+    for attempt in 1..ATTEMPTS_MAX {
+        assert!(!step(&mut dispersal, now, Input::Lost(0, "refused".into())));
+        now += RETRY_PAUSE * attempt;
+        out.clear();
+        dispersal.step(now, Input::Tick, &mut out);
+        assert_eq!(out, [Effect::Dial(0)]);
+    }
+    assert!(!step(&mut dispersal, now, Input::Lost(0, "refused".into())));
+    // One of four may fail. The second makes the quorum impossible, and the dispersal ends at once.
+    step(&mut dispersal, now, Input::Connected(1));
+    let refusal = Refusal::new(Reason::Quota, "full");
+    assert!(step(&mut dispersal, now, Input::Reply(1, PutReply::Refuse(refusal.clone()))));
+    let outcome = dispersal.into_outcome();
+    assert!(outcome.certificate.is_none());
+    assert_eq!(outcome.slots[0].1, Some(SlotFailure::Lost("refused".into())));
+    assert_eq!(outcome.slots[1].1, Some(SlotFailure::Refused(refusal)));
+}
+
+#[test]
+fn frozen_slots_are_passed_over_at_every_stage() {
+    let (network, offer) = network();
+    let stages: [&[Input]; 3] =
+        [&[], &[Input::Connected(0)], &[Input::Connected(0), Input::Reply(0, PutReply::Accept(0))]];
+    for stage in stages {
+        let mut out = Vec::new();
+        let mut dispersal =
+            Dispersal::new(&network.committee, offer.clone(), Wait::Quorum, &mut out).unwrap();
+        for input in stage {
+            dispersal.step(Duration::ZERO, input.clone(), &mut out);
+        }
+        for slot in 1..4 {
+            dispersal.step(Duration::ZERO, Input::Connected(slot), &mut out);
+            dispersal.step(Duration::ZERO, Input::Reply(slot, PutReply::Accept(100)), &mut out);
+        }
+        let deadline = dispersal.next_tick().unwrap();
+        out.clear();
+        dispersal.step(deadline, Input::Tick, &mut out);
+        assert!(out.contains(&Effect::Close(0)), "{stage:?}");
+    }
+}
+
+#[test]
+fn messages_out_of_place_end_the_slot() {
+    let (network, offer) = network();
+    for reply in [PutReply::Accept(101), PutReply::Receipt(bls::Signature::new([1; 48]))] {
+        let mut out = Vec::new();
+        let mut dispersal =
+            Dispersal::new(&network.committee, offer.clone(), Wait::Quorum, &mut out).unwrap();
+        dispersal.step(Duration::ZERO, Input::Connected(2), &mut out);
+        dispersal.step(Duration::ZERO, Input::Reply(2, reply), &mut out);
+        assert_eq!(out.last(), Some(&Effect::Close(2)));
+        assert!(matches!(dispersal.into_outcome().slots[2].1, Some(SlotFailure::Misbehaved(_))));
+    }
+}

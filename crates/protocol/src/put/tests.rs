@@ -1,0 +1,103 @@
+use super::*;
+use crate::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
+use crate::frame::MESSAGE_BYTES_MAX;
+use crate::get::{GetReply, WANT_MAX, Want};
+use holdfast_core::block::Codec;
+use holdfast_core::codec::{self, Bounded};
+use holdfast_core::id::{NodeId, hex};
+use holdfast_proofs::testing::TestNetwork;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Exact bytes, round trip, every truncation and every flipped bit of one message.
+fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(message: &T, golden: &[&str]) {
+    let bytes = codec::encode(message);
+    assert_eq!(hex(&bytes), golden.concat());
+    assert_eq!(codec::decode::<T>(&bytes, MESSAGE_BYTES_MAX).as_ref(), Ok(message));
+    for end in 0..bytes.len() {
+        assert!(codec::decode::<T>(&bytes[..end], MESSAGE_BYTES_MAX).is_err());
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(other) = codec::decode::<T>(&flipped, MESSAGE_BYTES_MAX) {
+            assert_eq!(codec::encode(&other), flipped, "what is accepted is encoded back to the same bytes");
+        }
+    }
+    assert!(codec::decode::<T>(&[&bytes[..], &[0]].concat(), MESSAGE_BYTES_MAX).is_err());
+}
+
+const CID: &str = "d82a5825000155122067f81ab66b0c88901535066e81f6e14db3d6158f6ef75c019e2d5d92aa4ea69b";
+
+fn cid() -> BlockId {
+    BlockId::of(Codec::Raw, b"hold fast")
+}
+
+#[test]
+fn put_messages() {
+    let offer = Offer {
+        epoch: Epoch(0),
+        committee: CommitteeId::new([2; 32]),
+        cid: cid(),
+        piece_bytes: 300,
+        coding: Coding::copies(Profile::COPY4),
+        retain_until: Epoch(1),
+        read_price_max: Amount::ZERO,
+        order: None,
+    };
+    let two = "02".repeat(32);
+    check(
+        &PutRequest::Open(offer),
+        &[
+            "8201",
+            "88", // [1, list of 8]
+            "00", // epoch
+            "5820",
+            &two,     // committee
+            CID,      //
+            "19012c", // piece bytes
+            "86000104",
+            "0300f6", // coding: kind, k, n, q, symbol bytes, root
+            "01",     // retain until
+            "50",
+            &"00".repeat(16), // price
+            "f6",             // order
+        ],
+    );
+    check(&PutRequest::Seal(PieceRoot::new([2; 32])), &["8202", "5820", &two]);
+    check(&PutReply::Accept(300), &["8201", "19012c"]);
+    check(&PutReply::Receipt(bls::Signature::new([2; 48])), &["8202", "5830", &"02".repeat(48)]);
+    check(&PutReply::Refuse(Refusal::new(Reason::Quota, "full")), &["8203", "82", "04", "6466756c6c"]);
+}
+
+#[test]
+fn get_and_ask_messages() {
+    check(&Want { blocks: Bounded::new(vec![cid()]).unwrap() }, &["81", "81", CID]);
+    check(&GetReply::Missing(cid()), &["8201", CID]);
+    check(&AskRequest::Piece(cid()), &["8201", CID]);
+    check(&AskRequest::Node(()), &["8202", "f6"]);
+    check(&AskReply::Piece(None), &["8201", "f6"]);
+    let info = PieceInfo { root: PieceRoot::new([2; 32]), bytes: 300, blocks: 4, certificate: None };
+    check(&AskReply::Piece(Some(info)), &["8201", "84", "5820", &"02".repeat(32), "19012c", "04", "f6"]);
+    let node = NodeInfo { node: NodeId::new([2; 32]), pieces: 1, bytes: 300, quota: 24 };
+    check(&AskReply::Node(node), &["8202", "84", "5820", &"02".repeat(32), "01", "19012c", "1818"]);
+    check(&AskReply::Kept(true), &["8203", "f5"]);
+    check(&AskReply::Failed(()), &["8204", "f6"]);
+}
+
+#[test]
+fn the_largest_messages_fit_their_limit() {
+    let want = Want { blocks: Bounded::new(vec![cid(); WANT_MAX]).unwrap() };
+    assert!(codec::encode(&want).len() <= MESSAGE_BYTES_MAX);
+    let network = TestNetwork::new(4);
+    let certificate = network.certificate(&network.statement(cid()), &[0, 1, 2]).certificate().clone();
+    assert!(codec::encode(&AskRequest::Keep(certificate)).len() < 1024);
+}
+
+#[test]
+fn long_details_are_cut_between_characters() {
+    let refusal = Refusal::new(Reason::Piece, format!("{}\n{}", "x".repeat(150), "é".repeat(100)));
+    assert_eq!(refusal.detail.as_str().len(), 200);
+    let refusal = Refusal::new(Reason::Piece, format!("y{}", "é".repeat(150)));
+    assert_eq!(refusal.detail.as_str().len(), 199);
+}
