@@ -32,6 +32,3 @@ pub enum Fault {
     /// Nobody broke a rule; the same request may succeed later.
     NotYet,
 }
-
-// The derive macros of `serde_tuple` are re-exported so that each crate names one source of tuples.
-pub use serde_tuple::{Deserialize_tuple, Serialize_tuple};

@@ -4,7 +4,7 @@
 //! Specification: docs/spec/bundle.md.
 
 use holdfast_core::codec::{self, Bounded, DecodeError, Text};
-use holdfast_core::{Deserialize_tuple, Serialize_tuple};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::certificate::Certificate;
 use crate::committee::CommitteeRecord;

@@ -4,7 +4,7 @@ use data_encoding::BASE32_NOPAD;
 use holdfast_core::bls::{self, BlsError, KeySum};
 use holdfast_core::codec::{self, DecodeError};
 use holdfast_core::purpose::Signable;
-use holdfast_core::{Deserialize_tuple, Serialize_tuple};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::committee::Committee;
 use crate::profile::Profile;

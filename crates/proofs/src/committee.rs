@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use holdfast_core::bls;
 use holdfast_core::codec::{self, Bounded};
 use holdfast_core::id::{CommitteeId, Epoch, NetworkId, NodeId, Timestamp};
-use holdfast_core::{Deserialize_tuple, Serialize_tuple};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::genesis::{Genesis, GenesisProofs, MEMBERS_MAX, Member, PROFILES_MAX, ProofsError};
 use crate::profile::Profile;

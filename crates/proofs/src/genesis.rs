@@ -8,8 +8,8 @@ use holdfast_core::bls::{self, BlsError, PublicKeyBytes};
 use holdfast_core::codec::{self, Bounded, DecodeError, Text};
 use holdfast_core::ed25519::{self, Ed25519Error};
 use holdfast_core::id::{BoxKey, NetworkId, NodeId, Salt, Timestamp};
-use holdfast_core::{Deserialize_tuple, Serialize_tuple};
 use serde::{Deserialize, Serialize};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::profile::{Profile, ProfileError};
 

@@ -1,6 +1,6 @@
 //! Coding profiles: how a piece is spread over its slots, and how many receipts make a certificate.
 
-use holdfast_core::{Deserialize_tuple, Serialize_tuple};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// `k` of `n` slots rebuild the piece; `q` receipts make a certificate.
 ///

@@ -3,8 +3,8 @@
 use holdfast_core::block::BlockId;
 use holdfast_core::id::{Amount, CommitteeId, Epoch, OrderId, PieceRoot};
 use holdfast_core::purpose::{Purpose, Signable};
-use holdfast_core::{Deserialize_tuple, Serialize_tuple};
 use serde::{Deserialize, Serialize};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::committee::Committee;
 use crate::profile::Profile;

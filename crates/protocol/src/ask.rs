@@ -2,8 +2,9 @@
 
 use holdfast_core::block::BlockId;
 use holdfast_core::id::{NodeId, PieceRoot};
-use holdfast_core::{Deserialize_tuple, Serialize_tuple, tagged_enum};
+use holdfast_core::tagged_enum;
 use holdfast_proofs::certificate::Certificate;
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// Protocol name, for stream negotiation.
 pub const PROTOCOL: &str = "/holdfast/ask/1";

@@ -7,7 +7,8 @@
 
 use holdfast_core::block::BlockId;
 use holdfast_core::codec::Bounded;
-use holdfast_core::{Deserialize_tuple, Serialize_tuple, tagged_enum};
+use holdfast_core::tagged_enum;
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// Protocol name, for stream negotiation.
 pub const PROTOCOL: &str = "/holdfast/get/1";

@@ -13,10 +13,11 @@ use holdfast_core::block::BlockId;
 use holdfast_core::bls;
 use holdfast_core::codec::Text;
 use holdfast_core::id::{Amount, CommitteeId, Epoch, OrderId, PieceRoot};
-use holdfast_core::{Deserialize_tuple, Serialize_tuple, tagged_enum};
+use holdfast_core::tagged_enum;
 use holdfast_proofs::committee::Committee;
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::{Coding, Durability, Statement};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// Protocol name, for stream negotiation.
 pub const PROTOCOL: &str = "/holdfast/put/1";

@@ -1,0 +1,336 @@
+//! Blocks become files and folders again.
+//!
+//! [`TreeWriter`] names the blocks it needs next, in order, and takes them one by one. The DAG was made by
+//! someone else, so names that would leave the folder are refused, and nothing is ever written through a link:
+//! every file and folder must be new. Everything lies under a temporary name until [`TreeWriter::finish`].
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use cid::Cid;
+use holdfast_core::block::{self, BlockId, Codec};
+use rust_unixfs::dir::{NodeDescription, describe};
+use rust_unixfs::file::visit::IdleFileVisit;
+use rust_unixfs::walk::{ContinuedWalk, Walker};
+
+/// Deepest folder that is written.
+const DEPTH_MAX: usize = 512;
+
+/// Why a DAG could not be written out.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The target is there already.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Not a UnixFS DAG.
+    #[error("block {id} is not UnixFS: {why}")]
+    NotUnixFs {
+        /// The block.
+        id: BlockId,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An entry whose name would leave its folder, or that is there twice.
+    #[error("refused to write entry {name:?}: {why}")]
+    Name {
+        /// The entry.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A file or folder cannot be written.
+    #[error("could not write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What is still to be done, topmost first.
+enum Todo {
+    /// A file, folder or symlink at this path, whose first block is this.
+    Entry { cid: BlockId, path: Rc<Path>, depth: usize },
+    /// More of a sharded folder.
+    Shard { cid: BlockId, path: Rc<Path>, depth: usize },
+    /// More of the open file.
+    Content { cid: BlockId },
+    /// The open file is complete.
+    EndOfFile,
+}
+
+struct OpenFile {
+    file: io::BufWriter<File>,
+    path: Rc<Path>,
+    first: BlockId,
+    written: u64,
+    expected: u64,
+}
+
+/// Writes one UnixFS DAG. See the module's documentation.
+pub struct TreeWriter {
+    todo: Vec<Todo>,
+    open: Option<OpenFile>,
+    target: PathBuf,
+    partial: PathBuf,
+    finished: bool,
+    content_bytes: u64,
+}
+
+impl TreeWriter {
+    /// Prepares to write the DAG under `root` to `target`, which must not exist.
+    ///
+    /// # Errors
+    /// If it exists.
+    pub fn new(root: BlockId, target: &Path) -> Result<Self, ExportError> {
+        if target.symlink_metadata().is_ok() {
+            return Err(ExportError::Exists { path: target.into() });
+        }
+        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let partial = target.with_file_name(format!(".{name}.partial-{}", std::process::id()));
+        // What an earlier process of the same number left is ours to remove.
+        remove(&partial).map_err(|source| ExportError::Write { path: partial.clone(), source })?;
+        let todo = vec![Todo::Entry { cid: root, path: partial.clone().into(), depth: 0 }];
+        Ok(Self { todo, open: None, target: target.into(), partial, finished: false, content_bytes: 0 })
+    }
+
+    /// The blocks needed next, in order, as far as they are known. The first is the one that
+    /// [`TreeWriter::push`] takes.
+    pub fn wanted(&self) -> impl Iterator<Item = BlockId> + '_ {
+        self.todo.iter().rev().filter_map(|todo| match todo {
+            Todo::Entry { cid, .. } | Todo::Shard { cid, .. } | Todo::Content { cid } => Some(*cid),
+            Todo::EndOfFile => None,
+        })
+    }
+
+    /// Bytes of file content written so far.
+    pub fn content_bytes(&self) -> u64 {
+        self.content_bytes
+    }
+
+    /// Takes the bytes of the first wanted block, which the caller has checked against its name.
+    ///
+    /// # Errors
+    /// If they are not UnixFS, break a rule, or cannot be written.
+    ///
+    /// # Panics
+    /// If no block is wanted.
+    pub fn push(&mut self, data: &[u8]) -> Result<(), ExportError> {
+        match self.todo.pop().expect("a block is wanted") {
+            Todo::Entry { cid, path, depth } => self.entry(cid, data, path, depth)?,
+            Todo::Shard { cid, path, depth } => self.shard(cid, data, &path, depth)?,
+            Todo::Content { cid } => self.content(cid, data)?,
+            Todo::EndOfFile => unreachable!("ends are handled below as soon as they come up"),
+        }
+        while matches!(self.todo.last(), Some(Todo::EndOfFile)) {
+            self.todo.pop();
+            self.close_file()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the finished tree its name.
+    ///
+    /// # Errors
+    /// If the target has appeared meanwhile, or cannot be written.
+    ///
+    /// # Panics
+    /// If blocks are still wanted.
+    pub fn finish(mut self) -> Result<(), ExportError> {
+        assert!(self.todo.is_empty(), "blocks are still wanted");
+        if self.target.symlink_metadata().is_ok() {
+            return Err(ExportError::Exists { path: self.target.clone() });
+        }
+        let failed = |source| ExportError::Write { path: self.target.clone(), source };
+        fs::rename(&self.partial, &self.target).map_err(failed)?;
+        self.finished = true;
+        Ok(())
+    }
+
+    fn entry(&mut self, cid: BlockId, data: &[u8], path: Rc<Path>, depth: usize) -> Result<(), ExportError> {
+        let not_unixfs = |why: &str| ExportError::NotUnixFs { id: cid, why: why.to_owned() };
+        match cid.codec() {
+            Codec::DagCbor => return Err(not_unixfs("it is dag-cbor; write the DAG to a CAR instead")),
+            Codec::Raw => {
+                self.open_file(cid, path, data.len() as u64)?;
+                self.append(data)?;
+                return self.close_file();
+            }
+            Codec::DagPb => check_links(cid, data)?,
+        }
+        match describe(data) {
+            NodeDescription::File { size } => {
+                self.open_file(cid, path, size)?;
+                self.todo.push(Todo::EndOfFile);
+                self.content(cid, data)
+            }
+            NodeDescription::Directory { links } => {
+                self.make_folder(&path, depth)?;
+                for link in links.into_iter().rev() {
+                    self.plan_entry(&link.name, &link.target, &path, depth)?;
+                }
+                Ok(())
+            }
+            NodeDescription::HamtShard { .. } => {
+                self.make_folder(&path, depth)?;
+                self.shard(cid, data, &path, depth)
+            }
+            NodeDescription::Symlink => {
+                let target = symlink_target(cid, data)?;
+                let failed = |source| write_error(&path, source);
+                std::os::unix::fs::symlink(target, &path).map_err(failed)
+            }
+            NodeDescription::Other => Err(not_unixfs("unknown kind of node")),
+        }
+    }
+
+    fn shard(&mut self, cid: BlockId, data: &[u8], path: &Rc<Path>, depth: usize) -> Result<(), ExportError> {
+        let NodeDescription::HamtShard { links } = describe(data) else {
+            return Err(ExportError::NotUnixFs { id: cid, why: "expected a folder shard".into() });
+        };
+        check_links(cid, data)?;
+        for link in links.into_iter().rev() {
+            // A shard's link is named by two hex digits and, if it is an entry, the entry's name.
+            match link.name.split_at_checked(2) {
+                Some((_, "")) => {
+                    let cid = block_id(cid, &link.target)?;
+                    self.todo.push(Todo::Shard { cid, path: path.clone(), depth });
+                }
+                Some((_, name)) => self.plan_entry(name, &link.target, path, depth)?,
+                None => return Err(bad_name(&link.name, "not the name of a shard's entry")),
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_entry(
+        &mut self,
+        name: &str,
+        target: &Cid,
+        folder: &Path,
+        depth: usize,
+    ) -> Result<(), ExportError> {
+        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+            return Err(bad_name(name, "it would leave its folder"));
+        }
+        let cid = BlockId::try_from(target)
+            .map_err(|_| bad_name(name, "it links to a block that no piece can hold"))?;
+        self.todo.push(Todo::Entry { cid, path: folder.join(name).into(), depth: depth + 1 });
+        Ok(())
+    }
+
+    fn make_folder(&mut self, path: &Path, depth: usize) -> Result<(), ExportError> {
+        if depth == DEPTH_MAX {
+            return Err(bad_name(&path.to_string_lossy(), "nested too deep"));
+        }
+        fs::create_dir(path).map_err(|source| write_error(path, source))
+    }
+
+    fn content(&mut self, cid: BlockId, data: &[u8]) -> Result<(), ExportError> {
+        if cid.codec() == Codec::Raw {
+            return self.append(data);
+        }
+        let wrong = |why: String| ExportError::NotUnixFs { id: cid, why };
+        let (bytes, _, _, more) =
+            IdleFileVisit::default().start(data).map_err(|error| wrong(error.to_string()))?;
+        if let Some(visit) = more {
+            let (first, rest) = visit.pending_links();
+            let mut parts = Vec::new();
+            for target in std::iter::once(first).chain(rest) {
+                parts.push(Todo::Content { cid: block_id(cid, target)? });
+            }
+            self.todo.extend(parts.into_iter().rev());
+        }
+        self.append(bytes)
+    }
+
+    fn open_file(&mut self, first: BlockId, path: Rc<Path>, expected: u64) -> Result<(), ExportError> {
+        let file = File::create_new(&path).map_err(|source| write_error(&path, source))?;
+        let file = io::BufWriter::with_capacity(64 << 10, file);
+        self.open = Some(OpenFile { file, path, first, written: 0, expected });
+        Ok(())
+    }
+
+    fn append(&mut self, data: &[u8]) -> Result<(), ExportError> {
+        let open = self.open.as_mut().expect("content belongs to an open file");
+        open.written += data.len() as u64;
+        self.content_bytes += data.len() as u64;
+        if open.written > open.expected {
+            return Err(size_error(open));
+        }
+        open.file.write_all(data).map_err(|source| write_error(&open.path, source))
+    }
+
+    fn close_file(&mut self) -> Result<(), ExportError> {
+        let mut open = self.open.take().expect("an end belongs to an open file");
+        if open.written != open.expected {
+            return Err(size_error(&open));
+        }
+        open.file.flush().map_err(|source| write_error(&open.path, source))
+    }
+}
+
+impl Drop for TreeWriter {
+    fn drop(&mut self) {
+        if !self.finished
+            && let Err(error) = remove(&self.partial)
+        {
+            tracing::warn!(path = %self.partial.display(), %error, "could not remove a partial file");
+        }
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The UnixFS reader skips links it cannot read; here such a block is refused.
+fn check_links(cid: BlockId, data: &[u8]) -> Result<(), ExportError> {
+    let check = block::links(cid.codec(), data);
+    check.map(drop).map_err(|error| ExportError::NotUnixFs { id: cid, why: error.to_string() })
+}
+
+fn block_id(parent: BlockId, target: &Cid) -> Result<BlockId, ExportError> {
+    BlockId::try_from(target).map_err(|error| ExportError::NotUnixFs { id: parent, why: error.to_string() })
+}
+
+fn symlink_target(cid: BlockId, data: &[u8]) -> Result<PathBuf, ExportError> {
+    use std::os::unix::ffi::OsStrExt;
+    let wrong = |why: String| ExportError::NotUnixFs { id: cid, why };
+    let mut walker = Walker::new(cid.to_cid(), String::new());
+    match walker.next(data, &mut None).map_err(|error| wrong(error.to_string()))? {
+        ContinuedWalk::Symlink(target, ..) => Ok(std::ffi::OsStr::from_bytes(target).into()),
+        _ => Err(wrong("expected a symbolic link".into())),
+    }
+}
+
+fn bad_name(name: &str, why: &'static str) -> ExportError {
+    ExportError::Name { name: name.into(), why }
+}
+
+fn write_error(path: &Path, source: io::Error) -> ExportError {
+    if source.kind() == io::ErrorKind::AlreadyExists {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        return bad_name(&name, "another entry of that name was written before");
+    }
+    ExportError::Write { path: path.into(), source }
+}
+
+fn size_error(open: &OpenFile) -> ExportError {
+    let OpenFile { first, written, expected, .. } = open;
+    ExportError::NotUnixFs { id: *first, why: format!("file of {expected} bytes has {written} or more") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use super::*;
+use crate::import::{ImportProfile, import};
+use crate::source::Plan;
+use by_hand::*;
+use holdfast_core::check::PieceChecker;
+use holdfast_core::walk::InMemory;
+use std::collections::BTreeMap;
+
+/// Hand-made dag-pb folders, for what no honest importer makes.
+mod by_hand {
+    use super::*;
+
+    fn field(number: u8, data: &[u8]) -> Vec<u8> {
+        let mut out = vec![number << 3 | 2];
+        holdfast_core::car::push_varint(&mut out, data.len() as u64);
+        out.extend_from_slice(data);
+        out
+    }
+
+    pub(super) fn folder(entries: &[(&str, BlockId)]) -> (BlockId, Vec<u8>) {
+        let mut data = Vec::new();
+        for (name, id) in entries {
+            let link = [field(1, &id.to_cid().to_bytes()), field(2, name.as_bytes())].concat();
+            data.extend(field(2, &link));
+        }
+        data.extend(field(1, &[0x08, 0x01])); // UnixFS: type folder
+        (BlockId::of(Codec::DagPb, &data), data)
+    }
+}
+
+type Blocks = BTreeMap<BlockId, Vec<u8>>;
+
+fn blocks_of(plan: &Plan) -> Blocks {
+    let mut piece = Vec::new();
+    plan.reader().unwrap().read_into(&mut piece, usize::try_from(plan.piece_bytes()).unwrap()).unwrap();
+    let mut checker = PieceChecker::new(plan.root(), InMemory::default()).unwrap();
+    let (mut placed, mut outboard) = (Vec::new(), Vec::new());
+    checker.push(&piece, &mut placed, &mut outboard).unwrap();
+    let bytes = |at: &holdfast_core::check::Placed| {
+        let start = usize::try_from(at.offset).unwrap();
+        piece[start..start + usize::try_from(at.bytes).unwrap()].to_vec()
+    };
+    placed.iter().map(|at| (at.id, bytes(at))).collect()
+}
+
+fn write(root: BlockId, blocks: &Blocks, target: &Path) -> Result<(), ExportError> {
+    let mut writer = TreeWriter::new(root, target)?;
+    loop {
+        let Some(id) = writer.wanted().next() else { return writer.finish() };
+        writer.push(&blocks[&id])?;
+    }
+}
+
+fn tree(path: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    let mut found = Vec::new();
+    let mut todo = vec![path.to_owned()];
+    while let Some(at) = todo.pop() {
+        let metadata = at.symlink_metadata().unwrap();
+        let content = if metadata.is_dir() {
+            todo.extend(fs::read_dir(&at).unwrap().map(|entry| entry.unwrap().path()));
+            None
+        } else if metadata.is_symlink() {
+            Some(fs::read_link(&at).unwrap().to_string_lossy().into_owned().into_bytes())
+        } else {
+            Some(fs::read(&at).unwrap())
+        };
+        found.push((at.strip_prefix(path).unwrap().to_owned(), content));
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn what_was_imported_is_written_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::create_dir_all(source.join("a/b/empty")).unwrap();
+    fs::write(source.join("a/large"), vec![9; 3_000_000]).unwrap();
+    fs::write(source.join("a/b/nothing"), b"").unwrap();
+    std::os::unix::fs::symlink("../a/large", source.join("a/link")).unwrap();
+    for number in 0..6000 {
+        fs::write(source.join(format!("sharded-file-{number:05}")), format!("{number}")).unwrap();
+    }
+    let plan =
+        import(&source, ImportProfile::UNIXFS_V1_2025, folder.path(), &mut |_| ()).unwrap().plan().unwrap();
+    let target = folder.path().join("target");
+    write(plan.root(), &blocks_of(&plan), &target).unwrap();
+    assert!(tree(&source) == tree(&target), "the trees differ");
+}
+
+#[test]
+fn single_files_and_existing_targets() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    let target = folder.path().join("target");
+    for bytes in [0, 1, 1 << 20, (1 << 20) + 1] {
+        fs::write(&source, vec![3; bytes]).unwrap();
+        let dag = import(&source, ImportProfile::UNIXFS_V1_2025, folder.path(), &mut |_| ()).unwrap();
+        let plan = dag.plan().unwrap();
+        write(plan.root(), &blocks_of(&plan), &target).unwrap();
+        assert_eq!(fs::read(&target).unwrap().len(), bytes);
+        let again = write(plan.root(), &blocks_of(&plan), &target);
+        assert!(matches!(again, Err(ExportError::Exists { .. })));
+        fs::remove_file(&target).unwrap();
+    }
+}
+
+#[test]
+fn hostile_names_never_leave_the_folder_and_leave_nothing_behind() {
+    let outside = tempfile::tempdir().unwrap();
+    let leaf = (BlockId::of(Codec::Raw, b"x"), b"x".to_vec());
+    let (link_id, link) = rust_unixfs::symlink::symlink_block(
+        outside.path().to_str().unwrap(),
+        &rust_unixfs::Metadata::default(),
+        cid::Version::V1,
+        multihash_codetable::Code::Sha2_256,
+    );
+    let link = (BlockId::try_from(&link_id).unwrap(), link);
+    let inner = folder(&[("planted", leaf.0)]);
+    let cases = [
+        folder(&[("..", leaf.0)]),
+        folder(&[(".", leaf.0)]),
+        folder(&[("a/b", leaf.0)]),
+        folder(&[("/etc/planted", leaf.0)]),
+        folder(&[("", leaf.0)]),
+        folder(&[("same", leaf.0), ("same", leaf.0)]),
+        folder(&[("way", link.0), ("way", inner.0)]),
+    ];
+    for (root, data) in cases {
+        let target = tempfile::tempdir().unwrap();
+        let blocks: Blocks = [leaf.clone(), link.clone(), inner.clone(), (root, data)].into();
+        let result = write(root, &blocks, &target.path().join("out"));
+        assert!(matches!(result, Err(ExportError::Name { .. })), "{result:?}");
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn what_is_not_unixfs_is_refused() {
+    let target = tempfile::tempdir().unwrap();
+    for (codec, data) in
+        [(Codec::DagCbor, &b"\x80"[..]), (Codec::DagPb, b"\x0a\x02\xff\xff"), (Codec::DagPb, b"")]
+    {
+        let root = BlockId::of(codec, data);
+        let result = write(root, &[(root, data.to_vec())].into(), &target.path().join("out"));
+        assert!(matches!(result, Err(ExportError::NotUnixFs { .. })), "{result:?}");
+    }
+}
