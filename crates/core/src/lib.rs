@@ -4,6 +4,7 @@
 //!
 //! - [`id`]: identifiers and quantities as types of their own.
 //! - [`codec`]: the one encoding, canonical DAG-CBOR with limits.
+//! - [`frame`]: how messages and data share a stream.
 //! - [`purpose`]: what a signature is for, and the bytes that are signed.
 //! - [`ed25519`] and [`bls`]: the two signature schemes.
 //! - [`block`]: the blocks that a piece may hold, and the links between them.
@@ -17,6 +18,7 @@ pub mod check;
 pub mod codec;
 pub mod ed25519;
 mod fixed;
+pub mod frame;
 pub mod id;
 pub mod purpose;
 pub mod tree;

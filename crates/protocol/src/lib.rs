@@ -3,7 +3,6 @@
 //! A machine is told what happened (`Input`) and when, and answers what to do (`Effect`). It opens no stream,
 //! reads no clock and holds no file, so the simulator can run the very code that nodes and clients run.
 //!
-//! - [`frame`]: how messages and data share a stream.
 //! - [`put`]: the messages of storing a piece; [`intake`] is the provider's side, [`dispersal`] the client's.
 //! - [`get`]: the messages of fetching blocks; [`fetch`] is the client's side.
 //! - [`ask`]: single questions and answers.
@@ -11,7 +10,6 @@
 pub mod ask;
 pub mod dispersal;
 pub mod fetch;
-pub mod frame;
 pub mod get;
 pub mod intake;
 pub mod put;

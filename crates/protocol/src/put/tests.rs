@@ -1,9 +1,9 @@
 use super::*;
 use crate::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
-use crate::frame::MESSAGE_BYTES_MAX;
 use crate::get::{GetReply, WANT_MAX, Want};
 use holdfast_core::block::Codec;
 use holdfast_core::codec::{self, Bounded};
+use holdfast_core::frame::MESSAGE_BYTES_MAX;
 use holdfast_core::id::{NodeId, hex};
 use holdfast_proofs::testing::TestNetwork;
 use serde::Serialize;

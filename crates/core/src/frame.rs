@@ -3,7 +3,7 @@
 //! Every frame starts with four bytes, a big-endian integer: the highest bit says whether raw data (`1`) or
 //! one message in DAG-CBOR (`0`) follows, the other 31 bits how many bytes. Specification: docs/spec/wire.md.
 
-use holdfast_core::block::BLOCK_BYTES_MAX;
+use crate::block::BLOCK_BYTES_MAX;
 
 /// Longest message. The largest is a list of 256 CIDs.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 10;

@@ -1,0 +1,101 @@
+//! The calls between host and enclave, and their frames.
+//!
+//! A frame is four bytes of length, big-endian, and one message in DAG-CBOR, as on the network. The first call is
+//! `Hello`, which names the version of this interface. Specification: docs/spec/enclave.md.
+
+use std::io::{self, Read, Write};
+
+use holdfast_core::bls;
+use holdfast_core::codec::{self, Text};
+use holdfast_core::ed25519;
+use holdfast_core::frame::{HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
+use holdfast_core::id::{BoxKey, NetworkId, NodeId};
+use holdfast_core::tagged_enum;
+use holdfast_proofs::statement::Statement;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
+
+/// Version of this interface.
+pub const VERSION: u8 = 1;
+
+tagged_enum! {
+    /// From host to enclave.
+    pub enum Call {
+        /// Opens the conversation with the interface version.
+        1 => Hello(u8),
+        /// Show possession of the BLS key to a network.
+        2 => Possession(NetworkId),
+        /// State that the node holds a piece.
+        3 => Availability(Availability),
+    }
+}
+
+/// What an availability signature is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Availability {
+    /// The network in which it is said.
+    pub network: NetworkId,
+    /// The statement, field by field; the enclave builds the signed bytes.
+    pub statement: Statement,
+}
+
+tagged_enum! {
+    /// From enclave to host.
+    pub enum Answer {
+        /// Who the enclave is.
+        1 => Identity(Identity),
+        /// A signature or possession proof.
+        2 => Signature(bls::Signature),
+        /// The call breaks a rule.
+        3 => Refused(Text<200>),
+        /// The enclave could not do it.
+        4 => Failed(Text<200>),
+    }
+}
+
+/// The public halves of the enclave's keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Identity {
+    /// BLAKE3 of the Ed25519 key.
+    pub node: NodeId,
+    /// Ed25519 key.
+    pub ed25519: ed25519::PublicKey,
+    /// BLS key.
+    pub bls: bls::PublicKeyBytes,
+    /// X25519 key.
+    pub box_key: BoxKey,
+}
+
+/// Writes one message.
+///
+/// # Errors
+/// If the socket fails.
+pub fn write<T: Serialize>(socket: &mut impl Write, message: &T) -> io::Result<()> {
+    let body = codec::encode(message);
+    let mut frame = Vec::with_capacity(HEAD_BYTES + body.len());
+    frame.extend(Head::Message(body.len()).encode());
+    frame.extend(body);
+    socket.write_all(&frame)
+}
+
+/// Reads one message, or `None` if the other side has gone.
+///
+/// # Errors
+/// If the socket fails, or the other side sends anything but a message.
+pub fn read<T: DeserializeOwned + Serialize>(socket: &mut impl Read) -> io::Result<Option<T>> {
+    let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut head = [0; HEAD_BYTES];
+    match socket.read_exact(&mut head) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let Ok(Head::Message(length)) = Head::decode(head) else {
+        return Err(invalid("not the head of a message".into()));
+    };
+    let mut body = vec![0; length];
+    socket.read_exact(&mut body)?;
+    codec::decode(&body, MESSAGE_BYTES_MAX).map(Some).map_err(|error| invalid(error.to_string()))
+}

@@ -1,0 +1,134 @@
+//! The host's end of the socket: typed calls to an enclave process.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use holdfast_core::bls;
+use holdfast_core::id::NetworkId;
+use holdfast_proofs::statement::Statement;
+
+use crate::call::{self, Answer, Availability, Call, Identity, VERSION};
+
+/// Why a call gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The process could not be started, or its socket failed: it has died.
+    #[error("the enclave process is gone")]
+    Gone(#[from] io::Error),
+    /// The call breaks a rule of the enclave.
+    #[error("the enclave refused: {0}")]
+    Refused(String),
+    /// The enclave failed.
+    #[error("the enclave failed: {0}")]
+    Failed(String),
+    /// An answer of another kind than the call's.
+    #[error("the enclave gave an answer of another kind")]
+    Confused,
+}
+
+/// A running enclave. Dropping it closes the socket, upon which the process ends, and waits for that.
+pub struct Host {
+    identity: Identity,
+    socket: Mutex<Option<UnixStream>>,
+    process: Option<Child>,
+}
+
+impl Host {
+    /// Starts an enclave process; `command` must run [`crate::service::main`] on its standard input.
+    ///
+    /// The process gets a group of its own, so that a Ctrl-C at the terminal reaches the host alone, which then
+    /// ends the enclave in order.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not answer.
+    pub fn spawn(mut command: Command) -> Result<Self, HostError> {
+        let (ours, theirs) = UnixStream::pair()?;
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).process_group(0);
+        let process = command.spawn()?;
+        drop(command); // and with it our copy of the enclave's end
+        Self::hello(ours, Some(process))
+    }
+
+    /// Talks to an enclave over a socket that is there already.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn over(socket: UnixStream) -> Result<Self, HostError> {
+        Self::hello(socket, None)
+    }
+
+    fn hello(mut socket: UnixStream, process: Option<Child>) -> Result<Self, HostError> {
+        match exchange(&mut socket, &Call::Hello(VERSION))? {
+            Answer::Identity(identity) => Ok(Self { identity, socket: Mutex::new(Some(socket)), process }),
+            Answer::Refused(why) => Err(HostError::Refused(why.to_string())),
+            _ => Err(HostError::Confused),
+        }
+    }
+
+    /// The public halves of the enclave's keys.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Has the enclave show possession of its BLS key to a network.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn possession(&self, network: &NetworkId) -> Result<bls::Signature, HostError> {
+        self.signature(&Call::Possession(*network))
+    }
+
+    /// Has the enclave journal and sign a statement. Blocks for one disk sync.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn availability(
+        &self,
+        network: &NetworkId,
+        statement: &Statement,
+    ) -> Result<bls::Signature, HostError> {
+        let call = Availability { network: *network, statement: statement.clone() };
+        self.signature(&Call::Availability(call))
+    }
+
+    fn signature(&self, call: &Call) -> Result<bls::Signature, HostError> {
+        match self.call(call)? {
+            Answer::Signature(signature) => Ok(signature),
+            _ => Err(HostError::Confused),
+        }
+    }
+
+    fn call(&self, call: &Call) -> Result<Answer, HostError> {
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let stream = socket.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        match exchange(stream, call) {
+            Ok(Answer::Refused(why)) => Err(HostError::Refused(why.to_string())),
+            Ok(Answer::Failed(why)) => Err(HostError::Failed(why.to_string())),
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                *socket = None; // an answer may still be on its way: never mix it up with the next
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn exchange(socket: &mut UnixStream, call: &Call) -> io::Result<Answer> {
+    call::write(socket, call)?;
+    call::read(socket)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.socket.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(process) = &mut self.process
+            && let Err(error) = process.wait()
+        {
+            tracing::warn!(%error, "could not wait for the enclave process");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The loop of the enclave process: one socket, one call at a time, until the host is gone.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+
+use holdfast_core::codec::Text;
+use holdfast_core::purpose::Signable;
+
+use crate::call::{self, Answer, Availability, Call, VERSION};
+use crate::journal::{Journal, JournalError};
+use crate::keys::{Keys, KeysError};
+
+/// Why the enclave could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EnclaveError {
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// Journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The socket to the host.
+    #[error("the socket to the host failed")]
+    Socket(#[from] io::Error),
+}
+
+/// An enclave with its keys and journal.
+pub struct Enclave {
+    keys: Keys,
+    journal: Journal,
+}
+
+impl Enclave {
+    /// Opens the state in `folder`, or makes it.
+    ///
+    /// # Errors
+    /// If keys or journal cannot be opened.
+    pub fn open(folder: &Path) -> Result<Self, EnclaveError> {
+        // The journal first: it is locked, so two processes never draw keys at once.
+        std::fs::create_dir_all(folder)?;
+        let journal = Journal::open(folder)?;
+        Ok(Self { keys: Keys::load_or_draw(folder)?, journal })
+    }
+
+    /// Serves one host until it closes the socket.
+    ///
+    /// # Errors
+    /// If the socket fails or the host sends anything but calls.
+    pub fn serve(&self, mut socket: UnixStream) -> Result<(), EnclaveError> {
+        while let Some(call) = call::read::<Call>(&mut socket)? {
+            call::write(&mut socket, &self.answer(call))?;
+        }
+        Ok(())
+    }
+
+    fn answer(&self, call: Call) -> Answer {
+        match call {
+            Call::Hello(VERSION) => Answer::Identity(self.keys.identity()),
+            Call::Hello(other) => refused(&format!("interface version {other}, this is version {VERSION}")),
+            Call::Possession(network) => {
+                let node = self.keys.identity().node;
+                Answer::Signature(self.keys.bls().sign_possession(node, &network))
+            }
+            Call::Availability(call) => self.availability(&call),
+        }
+    }
+
+    fn availability(&self, Availability { network, statement }: &Availability) -> Answer {
+        if statement.coding.profile().is_none() {
+            return refused("the coding is no known profile");
+        }
+        if statement.retain_until <= statement.epoch {
+            return refused("the statement promises nothing");
+        }
+        match self.journal.promise(network, statement) {
+            Ok(()) => Answer::Signature(self.keys.bls().sign(&statement.signing_input(network))),
+            Err(error @ JournalError::SecondRoot { .. }) => refused(&error.to_string()),
+            Err(error) => {
+                tracing::error!(%error, "the journal failed");
+                Answer::Failed(text("the journal failed; the enclave's log says how"))
+            }
+        }
+    }
+}
+
+fn refused(why: &str) -> Answer {
+    Answer::Refused(text(why))
+}
+
+fn text(text: &str) -> Text<200> {
+    Text::new(text).expect("our own texts are short and printable")
+}
+
+/// Runs an enclave process: its state is in `folder`, the host's socket is standard input.
+pub fn main(folder: &Path) -> ExitCode {
+    let run = || {
+        let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        Enclave::open(folder)?.serve(socket)
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let error: EnclaveError = error;
+            tracing::error!(error = &error as &dyn std::error::Error, "the enclave stopped");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+use super::*;
+use crate::host::{Host, HostError};
+use holdfast_core::block::{BlockId, Codec};
+use holdfast_core::id::{Epoch, NetworkId, PieceRoot};
+use holdfast_proofs::statement::Statement;
+use holdfast_proofs::testing::TestNetwork;
+use std::io::Write;
+
+/// An enclave in a thread, and the host's end of its socket.
+fn start(folder: &Path) -> (Host, std::thread::JoinHandle<Result<(), EnclaveError>>) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let folder = folder.to_owned();
+    let thread = std::thread::spawn(move || Enclave::open(&folder)?.serve(theirs));
+    (Host::over(ours).unwrap(), thread)
+}
+
+fn statement() -> (NetworkId, Statement) {
+    let network = TestNetwork::new(4);
+    let statement = network.statement(BlockId::of(Codec::Raw, b"hold fast"));
+    (network.genesis.network(), statement)
+}
+
+#[test]
+fn signatures_verify_under_the_keys_that_hello_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, thread) = start(folder.path());
+    let identity = host.identity().clone();
+    let (network, statement) = statement();
+    let proof = host.possession(&network).unwrap();
+    let key = identity.bls.prove_possession(identity.node, &network, &proof).unwrap();
+    let signature = host.availability(&network, &statement).unwrap();
+    assert_eq!(key.verify(&statement.signing_input(&network), &signature), Ok(()));
+    drop(host);
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_second_root_for_one_cid_is_refused_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (network, first) = statement();
+    let second = Statement { piece_root: PieceRoot::new([8; 32]), ..first.clone() };
+    let later = Statement { retain_until: Epoch(9), ..first.clone() };
+
+    let (host, thread) = start(folder.path());
+    let signature = host.availability(&network, &first).unwrap();
+    assert!(matches!(host.availability(&network, &second), Err(HostError::Refused(_))));
+    drop(host);
+    thread.join().unwrap().unwrap();
+
+    let (host, thread) = start(folder.path());
+    assert!(matches!(host.availability(&network, &second), Err(HostError::Refused(_))));
+    assert_eq!(host.availability(&network, &first).unwrap(), signature, "repeating is harmless");
+    host.availability(&network, &later).unwrap();
+    host.availability(&NetworkId::new([1; 32]), &second).unwrap();
+    drop(host);
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn only_statements_that_promise_something_are_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, thread) = start(folder.path());
+    let (network, good) = statement();
+    let mut coding = good.clone();
+    coding.coding.q = 1;
+    let nothing = Statement { retain_until: Epoch(0), ..good };
+    for bad in [coding, nothing] {
+        assert!(matches!(host.availability(&network, &bad), Err(HostError::Refused(_))));
+    }
+    drop(host);
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn garbage_from_the_host_ends_the_enclave_without_panic() {
+    for garbage in [&[0x00, 0x00, 0x00, 0x01, 0xff][..], &[0xff; 64], &[0x00, 0x00, 0x00]] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(garbage).unwrap();
+        drop(ours);
+        let enclave = Enclave::open(folder.path()).unwrap();
+        let result = enclave.serve(theirs);
+        assert!(result.is_err() || garbage.len() < 4, "{result:?}");
+    }
+}
+
+#[test]
+fn one_state_has_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = Enclave::open(folder.path()).unwrap();
+    assert!(matches!(Enclave::open(folder.path()), Err(EnclaveError::Journal(_))));
+}
+
+#[test]
+fn another_interface_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let enclave = Enclave::open(folder.path()).unwrap();
+    assert!(matches!(enclave.answer(Call::Hello(2)), Answer::Refused(_)));
+}

@@ -1,0 +1,135 @@
+//! Frames on a stream: messages in DAG-CBOR and raw data, each with its length checked before it is read.
+
+use std::io;
+
+use holdfast_core::codec::{self, DecodeError};
+use holdfast_core::frame::{FrameTooLong, HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
+use libp2p::Stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
+
+/// Why a frame could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The stream failed, or ended inside a frame.
+    #[error("stream failed")]
+    Stream(#[from] io::Error),
+    /// The peer announced a longer frame than allowed.
+    #[error(transparent)]
+    TooLong(#[from] FrameTooLong),
+    /// The peer sent a message that is none.
+    #[error("malformed message")]
+    Message(#[from] DecodeError),
+    /// The peer sent data where a message was due.
+    #[error("data where a message was due")]
+    Unexpected,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub enum Frame<T> {
+    /// A message.
+    Message(T),
+    /// Data, which stands in the buffer given.
+    Data,
+}
+
+/// Reads frames.
+pub struct FrameReader(ReadHalf<Compat<Stream>>);
+
+/// Writes frames.
+pub struct FrameWriter(WriteHalf<Compat<Stream>>);
+
+/// Splits a stream into its two directions.
+pub fn split(stream: Stream) -> (FrameReader, FrameWriter) {
+    let (reader, writer) = tokio::io::split(stream.compat());
+    (FrameReader(reader), FrameWriter(writer))
+}
+
+impl FrameReader {
+    /// Reads the next frame, or `None` if the peer closed the stream between frames. Data replaces what is in
+    /// `buffer`. If the future is dropped, the stream must not be read again.
+    ///
+    /// # Errors
+    /// See [`FrameError`].
+    pub async fn read<T: DeserializeOwned + Serialize>(
+        &mut self,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<Frame<T>>, FrameError> {
+        let mut head = [0; HEAD_BYTES];
+        let first = self.0.read(&mut head).await?;
+        if first == 0 {
+            return Ok(None);
+        }
+        self.0.read_exact(&mut head[first..]).await?;
+        match Head::decode(head)? {
+            Head::Message(length) => {
+                self.fill(buffer, length).await?;
+                Ok(Some(Frame::Message(codec::decode(buffer, MESSAGE_BYTES_MAX)?)))
+            }
+            Head::Data(length) => {
+                self.fill(buffer, length).await?;
+                Ok(Some(Frame::Data))
+            }
+        }
+    }
+
+    /// Reads a message, or `None` if the peer closed the stream.
+    ///
+    /// # Errors
+    /// See [`FrameError`].
+    pub async fn message<T: DeserializeOwned + Serialize>(&mut self) -> Result<Option<T>, FrameError> {
+        match self.read(&mut Vec::new()).await? {
+            Some(Frame::Message(message)) => Ok(Some(message)),
+            Some(Frame::Data) => Err(FrameError::Unexpected),
+            None => Ok(None),
+        }
+    }
+
+    async fn fill(&mut self, buffer: &mut Vec<u8>, length: usize) -> io::Result<()> {
+        buffer.resize(length, 0);
+        self.0.read_exact(buffer).await.map(drop)
+    }
+}
+
+impl FrameWriter {
+    /// Writes a message and flushes.
+    ///
+    /// # Errors
+    /// If the stream fails.
+    pub async fn message<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
+        let body = codec::encode(message);
+        let mut frame = Vec::with_capacity(HEAD_BYTES + body.len());
+        frame.extend(Head::Message(body.len()).encode());
+        frame.extend(body);
+        self.0.write_all(&frame).await?;
+        self.0.flush().await
+    }
+
+    /// Writes a data frame, without flushing.
+    ///
+    /// # Errors
+    /// If the stream fails.
+    pub async fn data(&mut self, data: &[u8]) -> io::Result<()> {
+        self.0.write_all(&Head::Data(data.len()).encode()).await?;
+        self.0.write_all(data).await
+    }
+
+    /// Flushes what was written.
+    ///
+    /// # Errors
+    /// If the stream fails.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().await
+    }
+
+    /// Ends this direction of the stream.
+    ///
+    /// # Errors
+    /// If the stream fails.
+    pub async fn close(&mut self) -> io::Result<()> {
+        self.0.shutdown().await
+    }
+}

@@ -1,0 +1,64 @@
+//! `cargo xtask`: what a developer runs before a commit, and what CI runs.
+//!
+//! - `cargo xtask quick` looks at format, lints and unit tests: minutes.
+//! - `cargo xtask ci` does everything, down to a demo of the release binary.
+//!
+//! Every child process has a time limit ([`child`]). Whatever runs our own binary does so in a [`sandbox`]
+//! that leaves neither processes nor files behind, also after Ctrl-C ([`interrupt`]).
+
+mod child;
+mod ci;
+mod interrupt;
+mod quick;
+mod sandbox;
+mod steps;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Checks of the Holdfast workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Format, lints and unit tests.
+    Quick,
+    /// Everything: tools, format, lints, documentation, licences, tests, release build, interop, offline, demo.
+    Ci {
+        /// Run this step alone; may be given several times.
+        #[arg(long, value_name = "STEP", value_parser = ci::NAMES)]
+        only: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) if interrupt::requested() => ExitCode::from(130),
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every step passed.
+fn run(arguments: &Arguments) -> Result<bool> {
+    interrupt::listen()?;
+    let workspace = Workspace::find()?;
+    Ok(match &arguments.command {
+        Command::Quick => quick::run(&workspace),
+        Command::Ci { only } => ci::run(&workspace, only),
+    })
+}
