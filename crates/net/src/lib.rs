@@ -8,7 +8,7 @@ pub mod frames;
 pub mod key;
 mod swarm;
 
-pub use libp2p::{Multiaddr, PeerId, identity::Keypair, multiaddr};
+pub use libp2p::{Multiaddr, PeerId, Stream, identity::Keypair, multiaddr};
 pub use swarm::{Incoming, Net, OpenError, StartError};
 
 #[cfg(test)]

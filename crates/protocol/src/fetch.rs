@@ -70,7 +70,7 @@ enum State {
     Gone,
 }
 
-/// One fetch over a fixed list of providers, all of which the caller is dialing.
+/// One fetch over a list of providers.
 #[derive(Debug)]
 pub struct Fetch {
     providers: Vec<Provider>,
@@ -84,17 +84,27 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    /// A fetch from `providers` providers.
+    /// A fetch from `providers` providers, all of which the caller has begun to dial. More may be added.
     pub fn new(now: Duration, providers: usize) -> Self {
-        let provider =
-            || Provider { state: State::Dialing, asked: VecDeque::new(), last_answer: now, lied: false };
-        Self {
-            providers: (0..providers).map(|_| provider()).collect(),
+        let mut fetch = Self {
+            providers: Vec::new(),
             waiting: VecDeque::new(),
             tried: BTreeMap::new(),
             demanded: BTreeSet::new(),
             block_bytes: 1 << 20,
+        };
+        for _ in 0..providers {
+            fetch.add_provider(now);
         }
+        fetch
+    }
+
+    /// Adds a provider that the caller has begun to dial.
+    pub fn add_provider(&mut self, now: Duration) -> ProviderIndex {
+        let provider =
+            Provider { state: State::Dialing, asked: VecDeque::new(), last_answer: now, lied: false };
+        self.providers.push(provider);
+        self.providers.len() - 1
     }
 
     /// How many blocks the caller should demand ahead of its need.

@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use cid::Cid;
 use holdfast_core::block::{self, BlockId, Codec};
@@ -56,9 +56,9 @@ pub enum ExportError {
 /// What is still to be done, topmost first.
 enum Todo {
     /// A file, folder or symlink at this path, whose first block is this.
-    Entry { cid: BlockId, path: Rc<Path>, depth: usize },
+    Entry { cid: BlockId, path: Arc<Path>, depth: usize },
     /// More of a sharded folder.
-    Shard { cid: BlockId, path: Rc<Path>, depth: usize },
+    Shard { cid: BlockId, path: Arc<Path>, depth: usize },
     /// More of the open file.
     Content { cid: BlockId },
     /// The open file is complete.
@@ -67,7 +67,7 @@ enum Todo {
 
 struct OpenFile {
     file: io::BufWriter<File>,
-    path: Rc<Path>,
+    path: Arc<Path>,
     first: BlockId,
     written: u64,
     expected: u64,
@@ -153,7 +153,7 @@ impl TreeWriter {
         Ok(())
     }
 
-    fn entry(&mut self, cid: BlockId, data: &[u8], path: Rc<Path>, depth: usize) -> Result<(), ExportError> {
+    fn entry(&mut self, cid: BlockId, data: &[u8], path: Arc<Path>, depth: usize) -> Result<(), ExportError> {
         let not_unixfs = |why: &str| ExportError::NotUnixFs { id: cid, why: why.to_owned() };
         match cid.codec() {
             Codec::DagCbor => return Err(not_unixfs("it is dag-cbor; write the DAG to a CAR instead")),
@@ -190,7 +190,13 @@ impl TreeWriter {
         }
     }
 
-    fn shard(&mut self, cid: BlockId, data: &[u8], path: &Rc<Path>, depth: usize) -> Result<(), ExportError> {
+    fn shard(
+        &mut self,
+        cid: BlockId,
+        data: &[u8],
+        path: &Arc<Path>,
+        depth: usize,
+    ) -> Result<(), ExportError> {
         let NodeDescription::HamtShard { links } = describe(data) else {
             return Err(ExportError::NotUnixFs { id: cid, why: "expected a folder shard".into() });
         };
@@ -250,7 +256,7 @@ impl TreeWriter {
         self.append(bytes)
     }
 
-    fn open_file(&mut self, first: BlockId, path: Rc<Path>, expected: u64) -> Result<(), ExportError> {
+    fn open_file(&mut self, first: BlockId, path: Arc<Path>, expected: u64) -> Result<(), ExportError> {
         let file = File::create_new(&path).map_err(|source| write_error(&path, source))?;
         let file = io::BufWriter::with_capacity(64 << 10, file);
         self.open = Some(OpenFile { file, path, first, written: 0, expected });

@@ -14,6 +14,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use holdfast_core::block::{BlockId, Codec};
 use holdfast_core::car;
@@ -271,16 +272,26 @@ impl Plan {
     ///
     /// # Errors
     /// If temporary space fails.
-    pub fn reader(&self) -> io::Result<PlanReader<'_>> {
+    pub fn reader(self: &Arc<Self>) -> io::Result<PlanReader> {
         let files = Files { scratch: self.scratch.try_clone()?, open: None };
         let head = car::header(&self.root);
-        Ok(PlanReader { plan: self, files, next: 0, head, head_taken: 0, data: None })
+        Ok(PlanReader { plan: self.clone(), files, next: 0, head, head_taken: 0, data: None })
+    }
+
+    /// Reads the piece from a byte on. Finding the place costs one look at every block before it.
+    ///
+    /// # Errors
+    /// If temporary space fails.
+    pub fn reader_at(self: &Arc<Self>, offset: u64) -> Result<PlanReader, SourceError> {
+        let mut reader = self.reader()?;
+        reader.skip(offset)?;
+        Ok(reader)
     }
 }
 
 /// Streams the bytes of a piece.
-pub struct PlanReader<'a> {
-    plan: &'a Plan,
+pub struct PlanReader {
+    plan: Arc<Plan>,
     files: Files,
     next: u64,
     /// Header or section prefix that comes before the data.
@@ -290,7 +301,7 @@ pub struct PlanReader<'a> {
     data: Option<(Place, u64)>,
 }
 
-impl PlanReader<'_> {
+impl PlanReader {
     /// Appends up to `bytes` bytes of the piece to `out`; fewer only at its end.
     ///
     /// # Errors
@@ -317,6 +328,35 @@ impl PlanReader<'_> {
                 self.open_block()?;
             } else {
                 self.files.finish()?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the last byte was read.
+    pub fn is_at_end(&self) -> bool {
+        self.head_taken == self.head.len() && self.data.is_none() && self.next == self.plan.order.len()
+    }
+
+    fn skip(&mut self, mut bytes: u64) -> Result<(), SourceError> {
+        while bytes > 0 {
+            let head = (self.head.len() - self.head_taken) as u64;
+            if head > 0 {
+                let taken = head.min(bytes);
+                self.head_taken += usize::try_from(taken).expect("within a header");
+                bytes -= taken;
+            } else if let Some((place, done)) = &mut self.data {
+                let left = place.bytes as u64 - *done;
+                let taken = left.min(bytes);
+                *done += taken;
+                bytes -= taken;
+                if taken == left {
+                    self.data = None;
+                }
+            } else if self.next < self.plan.order.len() {
+                self.open_block()?;
+            } else {
                 break;
             }
         }

@@ -30,7 +30,7 @@ mod by_hand {
 
 type Blocks = BTreeMap<BlockId, Vec<u8>>;
 
-fn blocks_of(plan: &Plan) -> Blocks {
+fn blocks_of(plan: &std::sync::Arc<Plan>) -> Blocks {
     let mut piece = Vec::new();
     plan.reader().unwrap().read_into(&mut piece, usize::try_from(plan.piece_bytes()).unwrap()).unwrap();
     let mut checker = PieceChecker::new(plan.root(), InMemory::default()).unwrap();
@@ -83,6 +83,7 @@ fn what_was_imported_is_written_back() {
     }
     let plan =
         import(&source, ImportProfile::UNIXFS_V1_2025, folder.path(), &mut |_| ()).unwrap().plan().unwrap();
+    let plan = std::sync::Arc::new(plan);
     let target = folder.path().join("target");
     write(plan.root(), &blocks_of(&plan), &target).unwrap();
     assert!(tree(&source) == tree(&target), "the trees differ");
@@ -96,7 +97,7 @@ fn single_files_and_existing_targets() {
     for bytes in [0, 1, 1 << 20, (1 << 20) + 1] {
         fs::write(&source, vec![3; bytes]).unwrap();
         let dag = import(&source, ImportProfile::UNIXFS_V1_2025, folder.path(), &mut |_| ()).unwrap();
-        let plan = dag.plan().unwrap();
+        let plan = std::sync::Arc::new(dag.plan().unwrap());
         write(plan.root(), &blocks_of(&plan), &target).unwrap();
         assert_eq!(fs::read(&target).unwrap().len(), bytes);
         let again = write(plan.root(), &blocks_of(&plan), &target);

@@ -30,7 +30,7 @@ fn scan_bytes(bytes: &[u8]) -> Result<Scanned, String> {
     let path = folder.path().join("foreign.car");
     fs::write(&path, bytes).unwrap();
     let dag = scan(&path, folder.path(), &mut |_| ()).map_err(|error| format!("{error:?}"))?;
-    let plan = dag.plan().map_err(|error| format!("{error:?}"))?;
+    let plan = std::sync::Arc::new(dag.plan().map_err(|error| format!("{error:?}"))?);
     let mut piece = Vec::new();
     plan.reader().unwrap().read_into(&mut piece, 1 << 20).unwrap();
     assert_eq!(piece.len() as u64, plan.piece_bytes());

@@ -4,7 +4,7 @@ use holdfast_core::check::PieceChecker;
 use holdfast_core::walk::InMemory;
 use std::fs;
 
-fn read_all(plan: &Plan, step: usize) -> Result<Vec<u8>, SourceError> {
+fn read_all(plan: &Arc<Plan>, step: usize) -> Result<Vec<u8>, SourceError> {
     let mut reader = plan.reader()?;
     let mut piece = Vec::new();
     loop {
@@ -16,9 +16,11 @@ fn read_all(plan: &Plan, step: usize) -> Result<Vec<u8>, SourceError> {
     }
 }
 
-fn plan_of(path: &Path) -> Plan {
+fn plan_of(path: &Path) -> Arc<Plan> {
     let scratch = tempfile::tempdir().unwrap();
-    import(path, ImportProfile::KIB256_LINKS174, scratch.path(), &mut |_| ()).unwrap().plan().unwrap()
+    Arc::new(
+        import(path, ImportProfile::KIB256_LINKS174, scratch.path(), &mut |_| ()).unwrap().plan().unwrap(),
+    )
 }
 
 /// A folder with repeats, nesting, a symlink, an empty file and files of several leaves.
@@ -48,6 +50,11 @@ fn the_stream_is_the_canonical_piece_however_it_is_read() {
     checker.push(&piece, &mut placed, &mut outboard).unwrap();
     assert_eq!(u64::from(checker.finish(&mut outboard).unwrap().blocks), plan.blocks());
     assert_eq!(placed.len() as u64, plan.blocks());
+    for offset in [0, 1, 58, 59, 1000, 999_999, plan.piece_bytes() - 1, plan.piece_bytes()] {
+        let mut rest = Vec::new();
+        plan.reader_at(offset).unwrap().read_into(&mut rest, piece.len()).unwrap();
+        assert!(rest == piece[usize::try_from(offset).unwrap()..], "from {offset}");
+    }
     // The twin and all but two of the zero leaves are stored once.
     assert!(piece.len() < 1_450_000, "{} bytes", piece.len());
 }

@@ -1,0 +1,279 @@
+//! The grammar of the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use holdfast_core::block::BlockId;
+use holdfast_core::id::NetworkId;
+use holdfast_proofs::genesis::Weight;
+use holdfast_store::import::ImportProfile;
+
+/// Store a file on nodes, hold a certificate that anyone can verify offline, fetch the file back.
+#[derive(Debug, Parser)]
+#[command(name = "holdfast", version, about, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Common {
+    /// Print results, progress and errors as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print nothing but the result
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
+    /// Give up after this long (such as 30s, 5m, 2h)
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Folder of the network to use [default: the network started last]
+    #[arg(long, global = true, env = "HOLDFAST_NETWORK", value_name = "DIR")]
+    pub(crate) network: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See it all on this machine: start a network, store FILE, certify, verify, lose a node, fetch, compare
+    Demo {
+        /// The file to store
+        file: PathBuf,
+    },
+    /// Store files or folders and write a proof for each
+    Put(PutArgs),
+    /// Fetch a file or folder by its CID
+    Get(GetArgs),
+    /// Say which nodes hold a piece
+    Status {
+        /// The CID
+        #[arg(value_parser = cid)]
+        cid: BlockId,
+    },
+    /// Check a proof, offline
+    Verify(VerifyArgs),
+    /// Print the CID of a file or folder
+    Cid {
+        /// The file or folder
+        file: PathBuf,
+        /// How files are cut into blocks
+        #[arg(long, value_name = "NAME", default_value = ImportProfile::UNIXFS_V1_2025.name, value_parser = import_profile)]
+        profile: ImportProfile,
+    },
+    /// Networks: found one, or run one on this machine
+    #[command(subcommand)]
+    Net(NetCommand),
+    /// Nodes: set one up, join a network, run it
+    #[command(subcommand)]
+    Node(NodeCommand),
+}
+
+impl Command {
+    pub(crate) fn is_node_run(&self) -> bool {
+        matches!(self, Self::Node(NodeCommand::Run { .. }))
+    }
+}
+
+/// How long `put` goes on after the certificate is possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitFor {
+    /// A quorum of slots, and a short while for the rest
+    Quorum,
+    /// Every slot; with fewer the exit code is 8
+    All,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PutArgs {
+    /// Files or folders, each a piece of its own; - is standard input
+    #[arg(required_unless_present = "car", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// A CAR made elsewhere instead of files
+    #[arg(long, value_name = "CAR", conflicts_with = "files")]
+    pub(crate) car: Option<PathBuf>,
+    /// Where to write the proof [default: FILE.proof]
+    #[arg(long, value_name = "OUT")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// How many copies [default: the network's first profile]
+    #[arg(long, value_name = "N")]
+    pub(crate) copies: Option<u16>,
+    /// What to wait for
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = WaitFor::Quorum)]
+    pub(crate) wait: WaitFor,
+    /// How files are cut into blocks
+    #[arg(long, value_name = "NAME", default_value = ImportProfile::UNIXFS_V1_2025.name, value_parser = import_profile)]
+    pub(crate) profile: ImportProfile,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GetArgs {
+    /// The CID
+    #[arg(value_parser = cid)]
+    pub(crate) cid: BlockId,
+    /// Where to write it; must not exist [default: the CID]
+    #[arg(long, short, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the piece as a CAR file instead of files
+    #[arg(long)]
+    pub(crate) car: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// The proof that `put` wrote
+    pub(crate) bundle: PathBuf,
+    /// The network that you trust
+    #[arg(long, env = "HOLDFAST_NETWORK_ID", value_name = "HEX")]
+    pub(crate) network_id: Option<NetworkId>,
+    /// Judge as of this time (seconds since 1970) instead of now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<u64>,
+    /// Also check that this is the file or folder that was stored
+    #[arg(long, value_name = "F")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetCommand {
+    /// Start a network on this machine and leave it running
+    Up {
+        /// How many nodes
+        #[arg(long, value_name = "N", default_value_t = 4)]
+        nodes: u16,
+        /// Where the network lies; a network that is there already is started again
+        #[arg(long, value_name = "D")]
+        dir: PathBuf,
+        /// Bytes that each node may hold
+        #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
+        quota: u64,
+    },
+    /// Stop a network that `net up` started
+    Down {
+        /// Where it lies
+        #[arg(long, value_name = "D")]
+        dir: PathBuf,
+    },
+    /// Show a network and its nodes
+    Status {
+        /// Where it lies [default: the network started last]
+        #[arg(long, value_name = "D")]
+        dir: Option<PathBuf>,
+    },
+    /// Found a network from member files, then complete it with possession files
+    Create {
+        /// Where the network's folder shall be
+        #[arg(long, value_name = "D")]
+        dir: PathBuf,
+        /// Name of the network
+        #[arg(long, default_value = "holdfast")]
+        name: String,
+        /// A `member` file, from `node init`; repeat it for each
+        #[arg(long = "member", value_name = "FILE")]
+        members: Vec<PathBuf>,
+        /// A `possession` file, from `node prove`; repeat it for each
+        #[arg(long = "possession", value_name = "FILE", conflicts_with = "members")]
+        possessions: Vec<PathBuf>,
+        /// Copies that clients may ask for; the first is the default
+        #[arg(long, value_name = "N", default_values_t = [4])]
+        copies: Vec<u16>,
+        /// How many days the network runs
+        #[arg(long, default_value_t = 365)]
+        days: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// Make a node: draw its keys and write its `member` file
+    Init {
+        /// Where the node lies
+        #[arg(long, value_name = "D")]
+        dir: PathBuf,
+        /// Who runs it
+        #[arg(long)]
+        operator: String,
+        /// What can fail together with it: a rack, a site, a country
+        #[arg(long)]
+        failure_domain: String,
+        /// How often it is drawn, 1 to 16
+        #[arg(long, default_value = "1", value_parser = weight)]
+        weight: Weight,
+        /// Where it listens, as a multiaddress
+        #[arg(long, default_value = "/ip4/127.0.0.1/tcp/0")]
+        listen: holdfast_net::Multiaddr,
+        /// Bytes that it may hold
+        #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
+        quota: u64,
+    },
+    /// Show possession of the node's keys to the network chosen with --network, and join it
+    Prove {
+        /// Where the node lies
+        #[arg(long, value_name = "D")]
+        dir: PathBuf,
+    },
+    /// Run a node until it is stopped
+    Run {
+        /// Where the node lies
+        #[arg(long, value_name = "D")]
+        dir: PathBuf,
+        /// Stop when standard input closes
+        #[arg(long, hide = true)]
+        until_stdin_closes: bool,
+    },
+}
+
+fn cid(text: &str) -> Result<BlockId, String> {
+    text.parse().map_err(|error: holdfast_core::block::ParseError| error.to_string())
+}
+
+fn import_profile(text: &str) -> Result<ImportProfile, String> {
+    ImportProfile::by_name(text).ok_or_else(|| {
+        let names = ImportProfile::ALL.map(|profile| profile.name);
+        format!("known profiles are {}", names.join(" and "))
+    })
+}
+
+fn weight(text: &str) -> Result<Weight, String> {
+    text.parse().ok().and_then(Weight::new).ok_or_else(|| "a number from 1 to 16".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let number: u64 = number.parse().map_err(|_| "a number and a unit, such as 30s, 5m or 2h".to_owned())?;
+    let seconds = match unit {
+        "s" | "" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        "d" => number.checked_mul(86_400),
+        other => return Err(format!("unknown unit {other:?}; use s, m, h or d")),
+    };
+    seconds.map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
+        for bad in ["", "m", "5x", "-1s", "99999999999999999999s", "18446744073709551615d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

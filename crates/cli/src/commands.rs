@@ -1,0 +1,73 @@
+//! One file per command.
+
+use std::future::Future;
+
+use holdfast_net::{Keypair, Net};
+
+use crate::args::{Command, Common};
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+mod cid;
+mod demo;
+mod get;
+mod net;
+mod node;
+mod put;
+mod status;
+mod verify;
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<(), Failure> {
+    let stops_by_itself = command.is_node_run();
+    let run = async {
+        match command {
+            Command::Demo { file } => demo::run(&file, common, output).await,
+            Command::Put(args) => put::run(&args, common, output).await,
+            Command::Get(args) => get::run(&args, common, output).await,
+            Command::Status { cid } => status::run(cid, common, output).await,
+            Command::Verify(args) => verify::run(&args, common, output),
+            Command::Cid { file, profile } => cid::run(&file, profile, output),
+            Command::Net(command) => net::run(command, common, output).await,
+            Command::Node(command) => node::run(command, common, output).await,
+        }
+    };
+    // Two threads: one moves frames while the other hashes. More would only cost memory.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::local("could not start", &error))?;
+    if stops_by_itself { runtime.block_on(run) } else { runtime.block_on(bounded(common, run)) }
+}
+
+/// Ends a command at Ctrl-C or its timeout. Dropping it undoes what is not finished.
+async fn bounded(common: &Common, run: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|error| Failure::local("could not listen for signals", &error))?;
+    let timeout = async {
+        match common.timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        result = run => result,
+        result = tokio::signal::ctrl_c() => match result {
+            Ok(()) => Err(Failure::interrupted()),
+            Err(error) => Err(Failure::local("could not listen for signals", &error)),
+        },
+        _ = terminate.recv() => Err(Failure::interrupted()),
+        () = timeout => Err(Failure::new(Exit::Unreachable, "timeout", "not done within --timeout; run the same command again")),
+    }
+}
+
+/// A network stack that only dials, under a key of this moment.
+async fn dialer() -> Result<Net, Failure> {
+    Ok(Net::start(Keypair::generate_ed25519(), &[]).await?)
+}
+
+/// Where temporary files of a command go.
+fn scratch() -> std::path::PathBuf {
+    std::env::temp_dir()
+}

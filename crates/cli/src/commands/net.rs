@@ -1,0 +1,317 @@
+//! `net up|down|status|create`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use holdfast_client::ask;
+use holdfast_client::network::Network;
+use holdfast_core::codec::{self, Bounded, Text};
+use holdfast_core::id::Timestamp;
+use holdfast_node::folder::{Description, NodeConfig, NodeFolder, read_record};
+use holdfast_proofs::genesis::{
+    Genesis, GenesisError, GenesisProofs, Member, MemberProof, ProofsError, Weight,
+};
+use holdfast_proofs::profile::Profile;
+use serde_json::json;
+
+use super::dialer;
+use crate::args::{Common, NetCommand};
+use crate::failure::{Exit, Failure, explain};
+use crate::output::Output;
+use crate::settings;
+use crate::supervisor::{self, Lifetime, Stopping};
+
+/// Most nodes of a network on one machine.
+const LOCAL_NODES_MAX: u16 = 64;
+/// How long a network on one machine runs: the end of its only epoch.
+const LOCAL_DAYS: u64 = 365;
+
+pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -> Result<(), Failure> {
+    match command {
+        NetCommand::Up { nodes, dir, quota } => {
+            if common.dry_run {
+                let text = format!("would run {nodes} nodes in {}", dir.display());
+                output.result(&text, "net-plan", json!({"nodes": nodes, "dir": dir}));
+                return Ok(());
+            }
+            up(nodes, &dir, quota, output).await
+        }
+        NetCommand::Down { dir } => {
+            if common.dry_run {
+                output.result(&format!("would stop {}", dir.display()), "net-plan", json!({"dir": dir}));
+                return Ok(());
+            }
+            down(&dir, output)
+        }
+        NetCommand::Status { dir } => {
+            let dir = dir.map_or_else(|| settings::folder(common), Ok)?;
+            status(&dir, output).await
+        }
+        NetCommand::Create { dir, name, members, possessions, copies, days } => {
+            if common.dry_run {
+                let text = format!("would found a network of {} members in {}", members.len(), dir.display());
+                output.result(&text, "net-plan", json!({"members": members.len(), "dir": dir}));
+                return Ok(());
+            }
+            if possessions.is_empty() {
+                let members: Vec<Member> =
+                    members.iter().map(|path| read_record(path)).collect::<Result<_, _>>()?;
+                found(&dir, &name, members, &copies, days, output)
+            } else {
+                complete(&dir, &possessions, output)
+            }
+        }
+    }
+}
+
+/// Starts a network on this machine, made new if there is none, and returns when all its nodes serve.
+async fn up(count: u16, dir: &Path, quota: u64, output: &Output) -> Result<(), Failure> {
+    if dir.join("genesis.proofs").exists() {
+        let there = supervisor::node_folders(dir)?;
+        if there.len() != usize::from(count) {
+            let message = format!(
+                "{} holds a network of {} nodes; start it with --nodes {}, or name another folder",
+                dir.display(),
+                there.len(),
+                there.len()
+            );
+            return Err(Failure::new(Exit::Conflict, "net.exists", message));
+        }
+        for folder in &there {
+            if let Some(pid) =
+                folder.running().map_err(|error| Failure::local("could not look at a node", &error))?
+            {
+                let message = format!(
+                    "the network in {} is running already (process {pid}); `holdfast net down --dir {}` stops it",
+                    dir.display(),
+                    dir.display()
+                );
+                return Err(Failure::new(Exit::Conflict, "net.running", message));
+            }
+        }
+    } else {
+        make_local(count, dir, quota)?;
+    }
+    let mut nodes = Stopping(supervisor::start_all(dir, Lifetime::Detached)?);
+    check_serving(dir).await?;
+    settings::remember_network(dir)?;
+    for node in nodes.0.drain(..) {
+        node.detach();
+    }
+    let network = Network::load(dir)?;
+    let text = format!(
+        "{count} nodes serve network {}\nstop them with: holdfast net down --dir {}",
+        network.id(),
+        dir.display()
+    );
+    output.result(&text, "net-up", json!({"network": network.id(), "nodes": count, "dir": dir}));
+    Ok(())
+}
+
+/// Asks every node who it is, over the network.
+pub(super) async fn check_serving(dir: &Path) -> Result<(), Failure> {
+    let network = Network::load(dir)?;
+    let net = dialer().await?;
+    for (place, member) in network.committee.members().iter().enumerate() {
+        let info = ask::node(&net, &network, place).await?;
+        if info.node != member.node {
+            let message = format!("node {} answers as {}", member.node.short(), info.node.short());
+            return Err(Failure::new(Exit::Internal, "net.confused", message));
+        }
+    }
+    Ok(())
+}
+
+/// Makes a network of `count` nodes that all lie in one folder.
+pub(super) fn make_local(count: u16, dir: &Path, quota: u64) -> Result<(), Failure> {
+    if !(1..=LOCAL_NODES_MAX).contains(&count) {
+        let message = format!("--nodes takes 1 to {LOCAL_NODES_MAX}");
+        return Err(Failure::new(Exit::Usage, "net.nodes", message));
+    }
+    if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        let message =
+            format!("{} is not empty and holds no complete network; name another folder", dir.display());
+        return Err(Failure::new(Exit::Conflict, "net.folder", message));
+    }
+    let mut guard = RemoveUnless { dir: dir.to_owned(), done: false };
+    let mut members = Vec::new();
+    let mut folders = Vec::new();
+    for number in 1..=count {
+        let folder = NodeFolder::at(&dir.join("nodes").join(number.to_string()));
+        let description = Description {
+            operator: format!("operator-{number}"),
+            failure_domain: format!("site-{number}"),
+            weight: Weight::ONE,
+        };
+        let config = NodeConfig { quota_bytes: quota, ..NodeConfig::default() };
+        members.push(folder.init(&config, &description)?);
+        folders.push(folder);
+    }
+    // Four copies where there are four nodes; a smaller network keeps one on each.
+    let genesis = genesis("local", members, &[count.min(4)], LOCAL_DAYS)?;
+    write(&dir.join("genesis"), &genesis.to_bytes())?;
+    let proofs = folders.iter().map(|folder| folder.prove(dir)).collect::<Result<Vec<_>, _>>()?;
+    write_proofs(dir, &genesis, proofs)?;
+    guard.done = true;
+    Ok(())
+}
+
+/// Removes what was made, unless it was finished.
+struct RemoveUnless {
+    dir: PathBuf,
+    done: bool,
+}
+
+impl Drop for RemoveUnless {
+    fn drop(&mut self) {
+        if !self.done
+            && self.dir.exists()
+            && let Err(error) = fs::remove_dir_all(&self.dir)
+        {
+            tracing::warn!(dir = %self.dir.display(), %error, "could not remove an unfinished network");
+        }
+    }
+}
+
+fn genesis(name: &str, members: Vec<Member>, copies: &[u16], days: u64) -> Result<Genesis, Failure> {
+    let usage = |message: String| Failure::new(Exit::Usage, "net.create", message);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_err(|error| Failure::local("this machine's clock stands before 1970", &error))?;
+    let start = Timestamp(now.as_secs());
+    let end = days.checked_mul(86_400).and_then(|seconds| start.plus(seconds));
+    let end = end.ok_or_else(|| usage("--days is too large".into()))?;
+    let profiles = copies
+        .iter()
+        .map(|n| Profile::copies(*n).ok_or_else(|| usage(format!("{n} copies are no profile; 1 to 255 are"))))
+        .collect::<Result<Vec<_>, _>>()?;
+    let name = Text::new(name).map_err(|error| usage(format!("--name: {error}")))?;
+    Genesis::found(name, start, end, profiles, members).map_err(|error| match &error {
+        GenesisError::Member { .. } => Failure::new(Exit::Invalid, "net.member", explain(&error)),
+        _ => usage(explain(&error)),
+    })
+}
+
+/// First half of founding: genesis from member files.
+fn found(
+    dir: &Path,
+    name: &str,
+    members: Vec<Member>,
+    copies: &[u16],
+    days: u64,
+    output: &Output,
+) -> Result<(), Failure> {
+    let path = dir.join("genesis");
+    if path.exists() {
+        let message = format!("{} exists already; complete it with --possession files", path.display());
+        return Err(Failure::new(Exit::Conflict, "net.exists", message));
+    }
+    let genesis = genesis(name, members, copies, days)?;
+    fs::create_dir_all(dir)
+        .map_err(|error| Failure::local(format_args!("could not make {}", dir.display()), &error))?;
+    write(&path, &genesis.to_bytes())?;
+    let text = format!(
+        "network {}\ngive {} to every member; each runs `holdfast node prove` and returns its possession file",
+        genesis.network(),
+        path.display()
+    );
+    output.result(
+        &text,
+        "net-create",
+        json!({"network": genesis.network(), "genesis": path, "complete": false}),
+    );
+    Ok(())
+}
+
+/// Second half of founding: every member has shown possession.
+fn complete(dir: &Path, files: &[PathBuf], output: &Output) -> Result<(), Failure> {
+    let path = dir.join("genesis");
+    let bytes = settings::read_limited(&path, holdfast_proofs::genesis::GENESIS_BYTES_MAX)?;
+    let genesis = Genesis::from_bytes(&bytes).map_err(|error| {
+        let message = format!("{} is refused: {}", path.display(), explain(&error));
+        Failure::new(Exit::Invalid, "network.genesis", message)
+    })?;
+    let proofs = files.iter().map(|file| read_record(file)).collect::<Result<Vec<MemberProof>, _>>()?;
+    write_proofs(dir, &genesis, proofs)?;
+    let text = format!("network {} is complete: every member owns its keys", genesis.network());
+    output.result(
+        &text,
+        "net-create",
+        json!({"network": genesis.network(), "genesis": path, "complete": true}),
+    );
+    Ok(())
+}
+
+fn write_proofs(dir: &Path, genesis: &Genesis, mut proofs: Vec<MemberProof>) -> Result<(), Failure> {
+    let refused = |error: &ProofsError| Failure::new(Exit::Invalid, "network.possession", explain(error));
+    proofs.sort_by_key(|proof| proof.node);
+    let too_many = |_| Failure::new(Exit::Usage, "net.create", "too many possession files");
+    let proofs =
+        GenesisProofs { network: genesis.network(), members: Bounded::new(proofs).map_err(too_many)? };
+    proofs.keys(genesis).map_err(|error| refused(&error))?;
+    write(&dir.join("genesis.proofs"), &codec::encode(&proofs))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || {
+        let folder = path.parent().expect("network files lie in a folder");
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| Failure::local(format_args!("could not write {}", path.display()), &error))
+}
+
+fn down(dir: &Path, output: &Output) -> Result<(), Failure> {
+    let mut stopped = 0;
+    for folder in supervisor::node_folders(dir)? {
+        let was_running = supervisor::stop_running(&folder).map_err(|error| {
+            Failure::local(format_args!("could not stop {}", folder.path().display()), &error)
+        })?;
+        stopped += u32::from(was_running);
+    }
+    settings::forget_network(dir);
+    output.result(&format!("stopped {stopped} nodes"), "net-down", json!({"stopped": stopped, "dir": dir}));
+    Ok(())
+}
+
+async fn status(dir: &Path, output: &Output) -> Result<(), Failure> {
+    let network = Network::load(dir)?;
+    let net = dialer().await?;
+    let mut text = format!("network {} ({})\n", network.id(), network.genesis.name);
+    let mut rows = Vec::new();
+    let mut serving = 0;
+    for (place, member) in network.committee.members().iter().enumerate() {
+        let (state, detail, info) = match ask::node(&net, &network, place).await {
+            Ok(info) => {
+                serving += 1;
+                let detail = format!("{} pieces, {} of {} bytes", info.pieces, info.bytes, info.quota);
+                ("serves", detail, Some(info))
+            }
+            Err(error) => ("unreachable", explain(&error), None),
+        };
+        text.push_str(&format!(
+            "node {}  {:12} {state:12} {detail}\n",
+            member.node.short(),
+            member.operator.as_str()
+        ));
+        rows.push(json!({
+            "node": member.node,
+            "operator": member.operator,
+            "state": state,
+            "pieces": info.as_ref().map(|info| info.pieces),
+            "bytes": info.as_ref().map(|info| info.bytes),
+            "quota": info.as_ref().map(|info| info.quota),
+            "detail": detail,
+        }));
+    }
+    text.push_str(&format!("{serving} of {} nodes serve", rows.len()));
+    output.result(
+        &text,
+        "net-status",
+        json!({"network": network.id(), "name": network.genesis.name, "serving": serving, "nodes": rows}),
+    );
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! `node init|prove|run`.
+
+use holdfast_node::folder::{Description, NodeConfig, NodeFolder};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Common, NodeCommand};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings;
+
+pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) -> Result<(), Failure> {
+    match command {
+        NodeCommand::Init { dir, operator, failure_domain, weight, listen, quota } => {
+            if common.dry_run {
+                output.result(
+                    &format!("would make a node in {}", dir.display()),
+                    "node-plan",
+                    json!({"dir": dir}),
+                );
+                return Ok(());
+            }
+            let config = NodeConfig { listen, quota_bytes: quota, network: None };
+            let member =
+                NodeFolder::at(&dir).init(&config, &Description { operator, failure_domain, weight })?;
+            let file = dir.join("member");
+            let text = format!("node {}\nsend {} to whoever founds the network", member.node, file.display());
+            output.result(&text, "node-init", json!({"node": member.node, "member": file}));
+            Ok(())
+        }
+        NodeCommand::Prove { dir } => {
+            let network = settings::folder(common)?;
+            if common.dry_run {
+                let text = format!("would join {} to the network in {}", dir.display(), network.display());
+                output.result(&text, "node-plan", json!({"dir": dir, "network": network}));
+                return Ok(());
+            }
+            let proof = NodeFolder::at(&dir).prove(&network)?;
+            let file = dir.join("possession");
+            let text = format!("send {} to whoever founds the network", file.display());
+            output.result(&text, "node-prove", json!({"node": proof.node, "possession": file}));
+            Ok(())
+        }
+        NodeCommand::Run { dir, until_stdin_closes } => {
+            serve(&NodeFolder::at(&dir), until_stdin_closes, output).await
+        }
+    }
+}
+
+/// Runs the node until Ctrl-C, a termination signal, or the end of standard input if asked.
+async fn serve(folder: &NodeFolder, until_stdin_closes: bool, output: &Output) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|error| Failure::local("could not listen for signals", &error))?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        stopping.cancel();
+    });
+    if until_stdin_closes {
+        let stopping = stop.clone();
+        // A thread of its own: a read of standard input cannot be cancelled, and must not hold up the end.
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink()); // an error ends it as well
+            stopping.cancel();
+        });
+    }
+    holdfast_node::node::run(folder.clone(), stop, |address| {
+        output.result(&format!("serving on {address}"), "node-run", json!({"address": address}));
+    })
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! Exit codes and reasons, in one place: here errors of all layers become what scripts see.
+
+use std::error::Error;
+use std::fmt::Display;
+
+use holdfast_client::ask::AskError;
+use holdfast_client::check::CheckError;
+use holdfast_client::get::GetError;
+use holdfast_client::network::NetworkError;
+use holdfast_client::put::PutError;
+use holdfast_node::folder::FolderError;
+use holdfast_node::node::NodeError;
+use holdfast_store::export::ExportError;
+use holdfast_store::foreign::CarError;
+use holdfast_store::import::ImportError;
+use holdfast_store::source::SourceError;
+
+/// What a process exits with. 0 is success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Internal = 1,
+    Usage = 2,
+    NotFound = 3,
+    Quota = 5,
+    Invalid = 6,
+    Unreachable = 7,
+    Partial = 8,
+    Conflict = 9,
+    Expired = 10,
+    Interrupted = 130,
+}
+
+/// Why a command failed: one clear line, a stable reason and an exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// Stable dotted name for scripts.
+    pub(crate) reason: &'static str,
+    /// What went wrong, where, and what to do.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, reason, message: message.into() }
+    }
+
+    fn of(exit: Exit, reason: &'static str, error: &dyn Error) -> Self {
+        Self::new(exit, reason, explain(error))
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted", "interrupted; run the same command again")
+    }
+
+    /// A failure of our own machine: files, processes, memory.
+    pub(crate) fn local(what: impl Display, error: &dyn Error) -> Self {
+        Self::new(Exit::Internal, "local", format!("{what}: {}", explain(error)))
+    }
+}
+
+/// An error with all its sources on one line.
+pub(crate) fn explain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let more = inner.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+/// Whether a file is simply not there.
+fn missing(source: &std::io::Error) -> bool {
+    source.kind() == std::io::ErrorKind::NotFound
+}
+
+impl From<NetworkError> for Failure {
+    fn from(error: NetworkError) -> Self {
+        match &error {
+            NetworkError::File { source, .. } if missing(source) => {
+                let message = format!("{}; is this the folder of a network?", explain(&error));
+                Self::new(Exit::Usage, "network.missing", message)
+            }
+            NetworkError::File { .. } => Self::of(Exit::Internal, "network.file", &error),
+            NetworkError::Genesis { .. } => Self::of(Exit::Invalid, "network.genesis", &error),
+            NetworkError::Proofs { .. } => Self::of(Exit::Invalid, "network.possession", &error),
+            NetworkError::Peers { .. } => Self::of(Exit::Usage, "network.peers", &error),
+        }
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match &error {
+            ImportError::Read { source, .. } if missing(source) => {
+                Self::of(Exit::NotFound, "file.missing", &error)
+            }
+            ImportError::Read { .. } | ImportError::Scratch(_) => {
+                Self::of(Exit::Internal, "file.read", &error)
+            }
+            ImportError::Name { .. }
+            | ImportError::Kind { .. }
+            | ImportError::Depth { .. }
+            | ImportError::Folder { .. } => Self::of(Exit::Usage, "file.unsupported", &error),
+        }
+    }
+}
+
+impl From<CarError> for Failure {
+    fn from(error: CarError) -> Self {
+        match &error {
+            CarError::Read(source) if missing(source) => Self::of(Exit::NotFound, "file.missing", &error),
+            CarError::Read(_) => Self::of(Exit::Internal, "file.read", &error),
+            CarError::Hash { .. } => Self::of(Exit::Invalid, "car.hash", &error),
+            _ => Self::of(Exit::Usage, "car.unsupported", &error),
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        match &error {
+            SourceError::Changed { .. } => Self::of(Exit::Conflict, "file.changed", &error),
+            SourceError::Missing { .. } => Self::of(Exit::Usage, "car.incomplete", &error),
+            SourceError::Walk(_) => Self::of(Exit::Usage, "car.unsupported", &error),
+            SourceError::Read { .. } | SourceError::Scratch(_) => {
+                Self::of(Exit::Internal, "file.read", &error)
+            }
+        }
+    }
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Import(error) => error.into(),
+            CheckError::Source(error) => error.into(),
+        }
+    }
+}
+
+impl From<PutError> for Failure {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Source(error) => error.into(),
+            PutError::Statement(_) => Self::of(Exit::Usage, "put.terms", &error),
+            PutError::Scratch(_) => Self::of(Exit::Internal, "local", &error),
+        }
+    }
+}
+
+impl From<GetError> for Failure {
+    fn from(error: GetError) -> Self {
+        match error {
+            GetError::NotFound { .. } => Self::of(Exit::NotFound, "get.not_found", &error),
+            GetError::Unreachable { .. } => Self::of(Exit::Unreachable, "get.unreachable", &error),
+            GetError::Export(error) => error.into(),
+            GetError::Walk(_) => Self::of(Exit::Invalid, "get.dag", &error),
+            GetError::Write { .. } => Self::of(Exit::Internal, "file.write", &error),
+        }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match &error {
+            ExportError::Exists { .. } => {
+                let message = format!("{error}; name another place with -o, or move it away");
+                Self::new(Exit::Conflict, "file.exists", message)
+            }
+            ExportError::NotUnixFs { .. } => {
+                let message = format!("{}; `get --car` writes any DAG", explain(&error));
+                Self::new(Exit::Usage, "get.not_unixfs", message)
+            }
+            ExportError::Name { .. } => Self::of(Exit::Invalid, "get.hostile_name", &error),
+            ExportError::Write { .. } => Self::of(Exit::Internal, "file.write", &error),
+        }
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        Self::of(Exit::Unreachable, "node.unreachable", &error)
+    }
+}
+
+impl From<holdfast_net::StartError> for Failure {
+    fn from(error: holdfast_net::StartError) -> Self {
+        Self::of(Exit::Internal, "net.start", &error)
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        match &error {
+            FolderError::File { source, .. } if missing(source) => {
+                let message = format!("{}; `holdfast node init` makes a node", explain(&error));
+                Self::new(Exit::NotFound, "node.missing", message)
+            }
+            FolderError::File { .. } | FolderError::Trusted(_) => {
+                Self::of(Exit::Internal, "node.folder", &error)
+            }
+            FolderError::Exists { .. } => Self::of(Exit::Conflict, "node.exists", &error),
+            FolderError::Running { .. } => Self::of(Exit::Conflict, "node.running", &error),
+            FolderError::Config { .. } | FolderError::Text(_) => Self::of(Exit::Usage, "node.config", &error),
+            FolderError::Damaged { .. } => Self::of(Exit::Invalid, "node.damaged", &error),
+            FolderError::Genesis { .. } => Self::of(Exit::Invalid, "network.genesis", &error),
+            FolderError::NotAMember { .. } => Self::of(Exit::Usage, "node.stranger", &error),
+        }
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Folder(error) => error.into(),
+            NodeError::Net(error) => error.into(),
+            NodeError::NoNetwork | NodeError::NotAMember { .. } => {
+                Self::of(Exit::Usage, "node.config", &error)
+            }
+            NodeError::Genesis(_) | NodeError::Proofs(_) => {
+                Self::of(Exit::Invalid, "network.refused", &error)
+            }
+            NodeError::Read { .. } | NodeError::Trusted(_) | NodeError::Store(_) => {
+                Self::of(Exit::Internal, "node.start", &error)
+            }
+        }
+    }
+}

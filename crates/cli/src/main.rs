@@ -1,0 +1,51 @@
+//! `holdfast`: store a file, hold a certificate, verify it offline, fetch it back.
+//!
+//! - [`args`]: the grammar. [`settings`]: configuration file, environment, choice of network.
+//! - [`commands`]: one file per command. [`supervisor`]: node processes on this machine.
+//! - [`failure`]: exit codes and reasons, in one place. [`output`]: results, progress, JSON.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod commands;
+mod failure;
+mod output;
+mod settings;
+mod supervisor;
+
+fn main() -> ExitCode {
+    // In software mode the enclave is this very program under a hidden name, and links nothing else into
+    // its life: no runtime, no configuration.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == holdfast_node::trusted::SUBCOMMAND) {
+        log("warn", false);
+        let folder: OsString = words.next().unwrap_or_default();
+        return holdfast_enclave::service::main(folder.as_ref());
+    }
+    let args = args::Args::parse();
+    log(if args.command.is_node_run() { "info" } else { "error" }, args.common.json);
+    let output = output::Output::new(&args.common);
+    match commands::run(args.command, &args.common, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Logs go to standard error; `HOLDFAST_LOG` overrides what is logged.
+fn log(default: &str, json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HOLDFAST_LOG")
+        .unwrap_or_else(|_| format!("{default},libp2p=error").parse().expect("a valid filter"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        builder.json().init();
+    } else {
+        builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_target(false).init();
+    }
+}

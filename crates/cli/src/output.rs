@@ -1,0 +1,116 @@
+//! Results on standard output; progress, notes and errors on standard error.
+//!
+//! With `--json`, standard output holds exactly one object with a `schema`, and standard error one object a line:
+//! `holdfast/progress/1`, `holdfast/note/1` or `holdfast/problem/1`.
+
+use std::cell::Cell;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::Common;
+use crate::failure::Failure;
+
+/// Progress lines are written at most this often.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// How a command talks.
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+    bars: bool,
+}
+
+impl Output {
+    pub(crate) fn new(common: &Common) -> Self {
+        let bars = !common.json && !common.quiet && std::io::stderr().is_terminal();
+        Self { json: common.json, quiet: common.quiet, bars }
+    }
+
+    /// The result: `text` for people, `object` under `schema` for programs.
+    pub(crate) fn result(&self, text: &str, schema: &str, object: impl Serialize) {
+        if self.json {
+            let mut value = serde_json::to_value(object).expect("results are plain data");
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("schema".into(), format!("holdfast/{schema}/1").into());
+            }
+            println!("{value}");
+        } else {
+            println!("{text}");
+        }
+    }
+
+    /// Something a person should know beside the result.
+    pub(crate) fn note(&self, text: &str) {
+        match (self.quiet, self.json) {
+            (true, _) => {}
+            (false, true) => eprintln!("{}", json!({"schema": "holdfast/note/1", "note": text})),
+            (false, false) => eprintln!("{text}"),
+        }
+    }
+
+    /// A failure, on one line.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let Failure { exit, reason, message } = failure;
+        if self.json {
+            let problem = json!({
+                "schema": "holdfast/problem/1",
+                "reason": reason,
+                "detail": message,
+                "exit": *exit as u8,
+            });
+            eprintln!("{problem}");
+        } else {
+            eprintln!("holdfast: {message}");
+        }
+    }
+
+    /// Shows progress of `total` bytes of `what`, until dropped.
+    pub(crate) fn progress(&self, what: &'static str, total: u64) -> Progress {
+        let target = if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{msg:10} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}";
+        bar.set_style(ProgressStyle::with_template(template).expect("a valid template"));
+        bar.set_message(what);
+        let lines = (!self.quiet && !self.bars).then_some(self.json);
+        Progress { bar, what, lines, last: Cell::new(Instant::now()) }
+    }
+}
+
+/// Progress of one long step.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    what: &'static str,
+    /// Lines instead of a bar, and whether they are JSON.
+    lines: Option<bool>,
+    last: Cell<Instant>,
+}
+
+impl Progress {
+    /// So many more bytes are done.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.bar.inc(bytes);
+        let Some(json) = self.lines else { return };
+        if self.last.get().elapsed() < LINE_EVERY {
+            return;
+        }
+        self.last.set(Instant::now());
+        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        if json {
+            let progress =
+                json!({"schema": "holdfast/progress/1", "step": self.what, "done": done, "total": total});
+            eprintln!("{progress}");
+        } else {
+            eprintln!("{}: {} of {} MiB", self.what, done >> 20, total >> 20);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,138 @@
+//! Configuration: flag, then environment, then file, then default.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use holdfast_client::network::Network;
+use holdfast_core::id::NetworkId;
+use holdfast_proofs::genesis::{GENESIS_BYTES_MAX, Genesis};
+use serde::Deserialize;
+
+use crate::args::Common;
+use crate::failure::{Exit, Failure};
+
+/// The configuration file, `holdfast/config.toml` under `XDG_CONFIG_HOME`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    /// Folder of the network to use.
+    network: Option<PathBuf>,
+    /// Network that `verify` trusts.
+    network_id: Option<NetworkId>,
+}
+
+/// A folder by the XDG base directory specification.
+fn xdg(variable: &str, under_home: &str) -> Option<PathBuf> {
+    let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    set.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(under_home)))
+        .map(|folder| folder.join("holdfast"))
+}
+
+fn config_file() -> Result<ConfigFile, Failure> {
+    let Some(path) = xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("config.toml")) else {
+        return Ok(ConfigFile::default());
+    };
+    match fs::read_to_string(&path) {
+        Ok(text) => toml::from_str(&text).map_err(|error| {
+            let message = format!("{}: {}", path.display(), error.message());
+            Failure::new(Exit::Usage, "config.malformed", message)
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ConfigFile::default()),
+        Err(error) => Err(Failure::local(format_args!("could not read {}", path.display()), &error)),
+    }
+}
+
+/// Where the folder of the network started last is noted.
+fn last_network_file() -> Option<PathBuf> {
+    xdg("XDG_STATE_HOME", ".local/state").map(|folder| folder.join("network"))
+}
+
+/// Notes the network started last, which commands use unless told otherwise.
+pub(crate) fn remember_network(folder: &Path) -> Result<(), Failure> {
+    let Some(path) = last_network_file() else { return Ok(()) };
+    let write = || {
+        let folder = std::path::absolute(folder)?;
+        fs::create_dir_all(path.parent().expect("it lies in a folder"))?;
+        fs::write(&path, folder.as_os_str().as_encoded_bytes())
+    };
+    write().map_err(|error| Failure::local(format_args!("could not write {}", path.display()), &error))
+}
+
+/// Forgets the network started last, if it is this one.
+pub(crate) fn forget_network(folder: &Path) {
+    let same = last_network().zip(std::path::absolute(folder).ok()).is_some_and(|(last, this)| last == this);
+    if let (true, Some(path)) = (same, last_network_file())
+        && let Err(error) = fs::remove_file(&path)
+    {
+        tracing::warn!(path = %path.display(), %error, "could not forget the network");
+    }
+}
+
+fn last_network() -> Option<PathBuf> {
+    let text = fs::read_to_string(last_network_file()?).ok()?;
+    Some(PathBuf::from(text))
+}
+
+/// The folder of the network to use, or `None` if none is named anywhere.
+fn network_folder(common: &Common) -> Result<Option<PathBuf>, Failure> {
+    if let Some(folder) = &common.network {
+        return Ok(Some(folder.clone())); // flag, or environment
+    }
+    Ok(config_file()?.network.or_else(last_network))
+}
+
+/// Folder of the network to use.
+pub(crate) fn folder(common: &Common) -> Result<PathBuf, Failure> {
+    network_folder(common)?.ok_or_else(|| {
+        let message = "no network chosen: start one with `holdfast net up --dir D`, or name one with \
+                       --network D or HOLDFAST_NETWORK=D";
+        Failure::new(Exit::Usage, "network.none", message)
+    })
+}
+
+/// The network to use.
+pub(crate) fn network(common: &Common) -> Result<Network, Failure> {
+    Ok(Network::load(&folder(common)?)?)
+}
+
+/// The network id that `verify` trusts: flag or `HOLDFAST_NETWORK_ID`, then the chosen network's, then the file's.
+pub(crate) fn trusted_id(common: &Common, given: Option<NetworkId>) -> Result<NetworkId, Failure> {
+    if let Some(id) = given {
+        return Ok(id);
+    }
+    if common.network.is_none()
+        && let Some(id) = config_file()?.network_id
+    {
+        return Ok(id);
+    }
+    let Some(folder) = network_folder(common)? else {
+        let message = "whose word counts? Name the network you trust with --network-id HEX, \
+                       HOLDFAST_NETWORK_ID or `network_id` in the configuration file";
+        return Err(Failure::new(Exit::Usage, "verify.no_network_id", message));
+    };
+    let path = folder.join("genesis");
+    let bytes = read_limited(&path, GENESIS_BYTES_MAX)?;
+    let genesis = Genesis::from_bytes(&bytes).map_err(|error| {
+        let message = format!("genesis {} is refused: {error}", path.display());
+        Failure::new(Exit::Usage, "network.genesis", message)
+    })?;
+    Ok(genesis.network())
+}
+
+/// Reads a file of at most `max` bytes; of a longer one, `max` + 1, so that its decoder refuses it.
+pub(crate) fn read_limited(path: &Path, max: usize) -> Result<Vec<u8>, Failure> {
+    use io::Read;
+    let read = || {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|error: io::Error| {
+        let (exit, reason) = match error.kind() {
+            io::ErrorKind::NotFound => (Exit::NotFound, "file.missing"),
+            _ => (Exit::Internal, "file.read"),
+        };
+        Failure::new(exit, reason, format!("could not read {}: {error}", path.display()))
+    })
+}

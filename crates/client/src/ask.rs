@@ -1,0 +1,86 @@
+//! Single questions to nodes.
+
+use std::time::Duration;
+
+use holdfast_net::frames::{FrameError, split};
+use holdfast_net::{Net, OpenError};
+use holdfast_proofs::certificate::ValidCertificate;
+use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PieceInfo};
+use tokio::task::JoinSet;
+
+use crate::network::Network;
+
+/// Who does not answer a question by then is passed over.
+const ANSWER_WINDOW: Duration = Duration::from_secs(5);
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The member's entry holds no valid peer id.
+    #[error("has no valid peer id")]
+    NoPeer,
+    /// Not reached.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The stream failed.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// No answer in time.
+    #[error("did not answer in time")]
+    Late,
+    /// An answer to another question, or none.
+    #[error("gave no proper answer")]
+    NoAnswer,
+}
+
+async fn ask(net: Net, network: &Network, place: usize, request: AskRequest) -> Result<AskReply, AskError> {
+    let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
+    let exchange = async {
+        let (mut reader, mut writer) = split(net.open(peer, addresses, ask::PROTOCOL).await?);
+        writer.message(&request).await.map_err(FrameError::from)?;
+        reader.message::<AskReply>().await?.ok_or(AskError::NoAnswer)
+    };
+    tokio::time::timeout(ANSWER_WINDOW, exchange).await.map_err(|_| AskError::Late)?
+}
+
+/// What the member at a place says of a piece.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn piece(
+    net: &Net,
+    network: &Network,
+    place: usize,
+    cid: holdfast_core::block::BlockId,
+) -> Result<Option<PieceInfo>, AskError> {
+    match ask(net.clone(), network, place, AskRequest::Piece(cid)).await? {
+        AskReply::Piece(info) => Ok(info),
+        _ => Err(AskError::NoAnswer),
+    }
+}
+
+/// What the member at a place says of itself.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn node(net: &Net, network: &Network, place: usize) -> Result<NodeInfo, AskError> {
+    match ask(net.clone(), network, place, AskRequest::Node(())).await? {
+        AskReply::Node(info) => Ok(info),
+        _ => Err(AskError::NoAnswer),
+    }
+}
+
+/// Gives a certificate to all slots of its piece, so that they keep it. Who cannot be reached does without.
+pub async fn give(net: &Net, network: &Network, certificate: &ValidCertificate) {
+    let mut tasks = JoinSet::new();
+    for place in certificate.slots() {
+        let (net, network, place) = (net.clone(), network.clone(), *place);
+        let request = AskRequest::Keep(certificate.certificate().clone());
+        tasks.spawn(async move { (place, ask(net, &network, place, request).await) });
+    }
+    while let Some(done) = tasks.join_next().await {
+        if let (place, Err(error)) = done.expect("asking does not panic") {
+            tracing::debug!(place, %error, "a slot did not take the certificate");
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Performs what the fetch machine decides: a CID becomes a file, a folder or a CAR.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use holdfast_core::block::{BlockId, Codec};
+use holdfast_core::car;
+use holdfast_core::walk::{Walk, WalkError};
+use holdfast_net::Net;
+use holdfast_net::frames::{Frame, FrameReader, FrameWriter, split};
+use holdfast_proofs::slots::{self, Bucket};
+use holdfast_protocol::fetch::{Effect, Fetch, Input, ProviderIndex};
+use holdfast_protocol::get::{self, GetReply, Want};
+use holdfast_store::export::{ExportError, TreeWriter};
+use holdfast_store::spill::WalkMemory;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::network::Network;
+
+/// Events waiting for the machine. Each may hold a block, so the bound is also one of memory.
+const EVENTS: usize = 4;
+/// Requests waiting for one provider's stream.
+const ORDERS: usize = 64;
+/// Blocks kept after use, in bytes: sparse files link the same block again and again.
+const RECENT_BYTES: usize = 4 << 20;
+/// Members asked beside the slots of a piece, when those have nothing: a block may also be part of another piece.
+const STRANGERS_MAX: usize = 32;
+
+/// Why a CID could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// Nobody who could be reached has it.
+    #[error("nobody who was asked has block {id} ({reached} of {asked} nodes reached)")]
+    NotFound {
+        /// The block.
+        id: BlockId,
+        /// Nodes reached.
+        reached: usize,
+        /// Nodes asked.
+        asked: usize,
+    },
+    /// Nobody could be reached.
+    #[error("none of {asked} nodes could be reached: {last}")]
+    Unreachable {
+        /// Nodes dialed.
+        asked: usize,
+        /// What the last one failed with.
+        last: String,
+    },
+    /// The blocks cannot be written out.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The DAG cannot be walked.
+    #[error(transparent)]
+    Walk(#[from] WalkError<io::Error>),
+    /// The target cannot be written.
+    #[error("could not write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What was fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Blocks, repeated if fetched again.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Fetches a file or folder to `target`, which must not exist.
+///
+/// # Errors
+/// See [`GetError`]; nothing is left at the target.
+pub async fn tree(
+    net: &Net,
+    network: &Network,
+    root: BlockId,
+    target: &Path,
+    progress: impl FnMut(u64),
+) -> Result<Fetched, GetError> {
+    let mut writer = TreeWriter::new(root, target)?;
+    let mut source = Source::start(net, network, root, progress);
+    loop {
+        source.demand(writer.wanted());
+        let Some(id) = writer.wanted().next() else { break };
+        let data = source.block(id).await?;
+        writer.push(&data)?;
+        source.done_with(id, data);
+    }
+    writer.finish()?;
+    Ok(source.fetched)
+}
+
+/// Fetches the piece of a DAG to `target`, as its canonical CAR.
+///
+/// # Errors
+/// See [`GetError`]; nothing is left at the target.
+pub async fn piece(
+    net: &Net,
+    network: &Network,
+    root: BlockId,
+    target: &Path,
+    progress: impl FnMut(u64),
+) -> Result<Fetched, GetError> {
+    let failed = |source| GetError::Write { path: target.into(), source };
+    if target.symlink_metadata().is_ok() {
+        return Err(ExportError::Exists { path: target.into() }.into());
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let partial = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut file: BufWriter<&File> = BufWriter::with_capacity(256 << 10, partial.as_file());
+    file.write_all(&car::header(&root)).map_err(failed)?;
+
+    let mut source = Source::start(net, network, root, progress);
+    let mut walk = Walk::new(root, WalkMemory::new(folder))?;
+    let mut ahead: VecDeque<BlockId> = VecDeque::new();
+    loop {
+        // Leaves can be planned ahead; what follows an inner node is only known once it is here.
+        while ahead.len() < source.fetch.window() && ahead.back().is_none_or(|id| id.codec() == Codec::Raw) {
+            match walk.next()? {
+                Some(id) => ahead.push_back(id),
+                None => break,
+            }
+        }
+        source.demand(ahead.iter().copied());
+        let Some(id) = ahead.pop_front() else { break };
+        let data = source.block(id).await?;
+        walk.enter(&id, &data)?;
+        file.write_all(&car::section_prefix(&id, data.len())).map_err(failed)?;
+        file.write_all(&data).map_err(failed)?;
+    }
+    file.flush().map_err(failed)?;
+    drop(file);
+    partial.persist_noclobber(target).map_err(|error| failed(error.error))?;
+    Ok(source.fetched)
+}
+
+/// An event of one provider's stream.
+struct Event {
+    provider: ProviderIndex,
+    what: ProviderEvent,
+}
+
+enum ProviderEvent {
+    Up(mpsc::Sender<Want>),
+    Block(Vec<u8>),
+    Missing(BlockId),
+    Lost(String),
+}
+
+/// Where blocks come from: the fetch machine and its streams.
+struct Source<'a, P> {
+    net: &'a Net,
+    network: &'a Network,
+    fetch: Fetch,
+    started: Instant,
+    /// Committee places of the providers asked now.
+    places: Vec<usize>,
+    /// Members not asked yet.
+    strangers: Vec<usize>,
+    orders: Vec<Option<mpsc::Sender<Want>>>,
+    reached: usize,
+    last_failure: String,
+    events: mpsc::Sender<Event>,
+    inbox: mpsc::Receiver<Event>,
+    tasks: JoinSet<()>,
+    /// Checked and not yet taken.
+    ready: BTreeMap<BlockId, Vec<u8>>,
+    recent: VecDeque<(BlockId, Vec<u8>)>,
+    recent_bytes: usize,
+    unavailable: Option<BlockId>,
+    fetched: Fetched,
+    progress: P,
+}
+
+impl<'a, P: FnMut(u64)> Source<'a, P> {
+    /// Dials the slots of a piece.
+    fn start(net: &'a Net, network: &'a Network, root: BlockId, progress: P) -> Self {
+        let committee = &network.committee;
+        let mut places = slots::order(Bucket::of(&root), committee.members());
+        let widest = committee.record().profiles.iter().map(|profile| profile.n).max().unwrap_or(0);
+        let mut strangers = places.split_off(usize::from(widest).min(places.len()));
+        strangers.truncate(STRANGERS_MAX);
+        let (events, inbox) = mpsc::channel(EVENTS);
+        let mut source = Self {
+            net,
+            network,
+            fetch: Fetch::new(Duration::ZERO, 0),
+            started: Instant::now(),
+            places: Vec::new(),
+            strangers,
+            orders: Vec::new(),
+            reached: 0,
+            last_failure: "there are no nodes".into(),
+            events,
+            inbox,
+            tasks: JoinSet::new(),
+            ready: BTreeMap::new(),
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            unavailable: None,
+            fetched: Fetched::default(),
+            progress,
+        };
+        source.dial(places);
+        source
+    }
+
+    fn dial(&mut self, places: Vec<usize>) {
+        for place in places {
+            let provider = self.fetch.add_provider(self.started.elapsed());
+            self.places.push(place);
+            self.orders.push(None);
+            let events = self.events.clone();
+            let reach = self.network.reach(place).map(|(peer, addresses)| (peer, addresses.to_vec()));
+            let net = self.net.clone();
+            self.tasks.spawn(async move {
+                let what = match reach {
+                    Some((peer, addresses)) => match net.open(peer, &addresses, get::PROTOCOL).await {
+                        Ok(stream) => {
+                            let (reader, writer) = split(stream);
+                            let (orders, mailbox) = mpsc::channel(ORDERS);
+                            let up = Event { provider, what: ProviderEvent::Up(orders) };
+                            let _ = events.send(up).await; // the source may be done
+                            let (lost, ()) =
+                                tokio::join!(read(reader, provider, &events), write(writer, mailbox));
+                            ProviderEvent::Lost(lost)
+                        }
+                        Err(error) => ProviderEvent::Lost(error.to_string()),
+                    },
+                    None => ProviderEvent::Lost("has no valid peer id".into()),
+                };
+                let _ = events.send(Event { provider, what }).await; // the source may be done
+            });
+        }
+    }
+
+    /// Says which blocks will be needed next, in order.
+    fn demand(&mut self, wanted: impl Iterator<Item = BlockId>) {
+        let window = self.fetch.window();
+        for id in wanted.take(window) {
+            if !self.ready.contains_key(&id) && !self.recent.iter().any(|(recent, _)| *recent == id) {
+                self.step(Input::Demand(id));
+            }
+        }
+    }
+
+    /// Waits for a block that was demanded.
+    async fn block(&mut self, id: BlockId) -> Result<Vec<u8>, GetError> {
+        loop {
+            if let Some(data) = self.ready.remove(&id) {
+                return Ok(data);
+            }
+            if let Some(at) = self.recent.iter().position(|(recent, _)| *recent == id) {
+                let (_, data) = self.recent.remove(at).expect("found above");
+                self.recent_bytes -= data.len();
+                return Ok(data);
+            }
+            if let Some(missing) = self.unavailable.take() {
+                self.ask_strangers(missing)?;
+            }
+            let due = self.fetch.next_tick().map(|due| self.started + due);
+            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            let input = tokio::select! {
+                event = self.inbox.recv() => self.translate(event.expect("the source holds a sender")),
+                () = tokio::time::sleep_until(due.into()) => Input::Tick,
+            };
+            self.step(input);
+        }
+    }
+
+    /// Takes a block back after use, in case it is linked again soon.
+    fn done_with(&mut self, id: BlockId, data: Vec<u8>) {
+        self.recent_bytes += data.len();
+        self.recent.push_back((id, data));
+        while self.recent_bytes > RECENT_BYTES {
+            let (_, old) = self.recent.pop_front().expect("bytes belong to entries");
+            self.recent_bytes -= old.len();
+        }
+    }
+
+    /// No provider has the block: asks everyone else once, then gives up.
+    fn ask_strangers(&mut self, id: BlockId) -> Result<(), GetError> {
+        let strangers = std::mem::take(&mut self.strangers);
+        if strangers.is_empty() {
+            let (reached, asked) = (self.reached, self.places.len());
+            return Err(match reached {
+                0 => GetError::Unreachable { asked, last: self.last_failure.clone() },
+                _ => GetError::NotFound { id, reached, asked },
+            });
+        }
+        self.dial(strangers);
+        self.step(Input::Demand(id));
+        Ok(())
+    }
+
+    fn translate(&mut self, Event { provider, what }: Event) -> Input {
+        match what {
+            ProviderEvent::Up(orders) => {
+                self.orders[provider] = Some(orders);
+                self.reached += 1;
+                Input::Up(provider)
+            }
+            ProviderEvent::Block(data) => Input::Block(provider, data),
+            ProviderEvent::Missing(id) => Input::Missing(provider, id),
+            ProviderEvent::Lost(why) => {
+                self.last_failure.clone_from(&why);
+                Input::Lost(provider, why)
+            }
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.fetch.step(self.started.elapsed(), input, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Request(provider, want) => {
+                    if let Some(orders) = &self.orders[provider] {
+                        // Full only if the stream has ended, which its task reports by itself.
+                        let _ = orders.try_send(want);
+                    }
+                }
+                Effect::Deliver(id, data) => {
+                    self.fetched.blocks += 1;
+                    self.fetched.bytes += data.len() as u64;
+                    (self.progress)(data.len() as u64);
+                    self.ready.insert(id, data);
+                }
+                Effect::Unavailable(id) => self.unavailable = Some(id),
+                Effect::Drop(provider, why) => {
+                    let member = &self.network.committee.members()[self.places[provider]];
+                    tracing::info!(node = %member.node.short(), why, "passing over a provider");
+                    self.orders[provider] = None;
+                }
+            }
+        }
+    }
+}
+
+/// Forwards answers until the stream ends, and says why it did.
+async fn read(mut reader: FrameReader, provider: ProviderIndex, events: &mpsc::Sender<Event>) -> String {
+    loop {
+        let mut data = Vec::new();
+        let what = match reader.read::<GetReply>(&mut data).await {
+            Ok(Some(Frame::Data)) => ProviderEvent::Block(data),
+            Ok(Some(Frame::Message(GetReply::Missing(id)))) => ProviderEvent::Missing(id),
+            Ok(None) => return "closed the stream".into(),
+            Err(error) => return error.to_string(),
+        };
+        if events.send(Event { provider, what }).await.is_err() {
+            return "nobody listens any more".into();
+        }
+    }
+}
+
+async fn write(mut writer: FrameWriter, mut mailbox: mpsc::Receiver<Want>) {
+    while let Some(want) = mailbox.recv().await {
+        if let Err(error) = writer.message(&want).await {
+            tracing::debug!(%error, "could not ask"); // the reader reports the broken stream
+            return;
+        }
+    }
+}

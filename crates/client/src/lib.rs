@@ -1,0 +1,14 @@
+//! The client side of Holdfast: it disperses and checks by itself, and trusts no node to do that for it.
+//!
+//! - [`network`]: what a client must know of a network: genesis, possession proofs, addresses.
+//! - [`put`]: a planned piece becomes a certificate. [`feed`] reads the piece once for all slots.
+//! - [`get`]: a CID becomes a file, a folder or a CAR.
+//! - [`ask`]: single questions to nodes.
+//! - [`check`]: is this file the one that a statement is about?
+
+pub mod ask;
+pub mod check;
+pub mod feed;
+pub mod get;
+pub mod network;
+pub mod put;

@@ -1,0 +1,303 @@
+//! Performs what the dispersal machine decides: a planned piece becomes a certificate.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use holdfast_net::Net;
+use holdfast_net::frames::{FrameReader, FrameWriter, split};
+use holdfast_proofs::profile::Profile;
+use holdfast_proofs::statement::StatementError;
+use holdfast_protocol::dispersal::{Dispersal, Effect, Input, Outcome, Wait};
+use holdfast_protocol::put::{self, Offer, PutReply, PutRequest};
+use holdfast_store::source::{Plan, SourceError};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::ask;
+use crate::feed::{Feed, Follower, SEGMENT_BYTES};
+use crate::network::Network;
+
+/// Events waiting for the machine: a few per slot of the largest profile.
+const EVENTS: usize = 1024;
+/// Messages waiting for one slot's stream: there are never more than two.
+const ORDERS: usize = 4;
+
+/// Why a piece could not be dispersed at all. That too few slots signed is no error here, see [`Outcome`].
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// The piece cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The network allows no such statement.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// Temporary space failed.
+    #[error("could not use temporary data")]
+    Scratch(#[from] io::Error),
+}
+
+/// What is known while a put goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// A slot took so many more bytes.
+    Sent(u16, u64),
+}
+
+/// Disperses a piece to its slots and gathers a certificate, which is then given to all slots.
+///
+/// If the future is dropped, all streams are closed; what slots have not sealed is removed there.
+///
+/// # Errors
+/// See [`PutError`].
+pub async fn put(
+    net: &Net,
+    network: &Network,
+    plan: Arc<Plan>,
+    profile: Profile,
+    wait: Wait,
+    progress: impl FnMut(Progress),
+) -> Result<Outcome, PutError> {
+    let offer = Offer::without_ledger(&network.committee, profile, plan.root(), plan.piece_bytes());
+    let mut effects = Vec::new();
+    let machine = Dispersal::new(&network.committee, offer, wait, &mut effects)?;
+    let (events, inbox) = mpsc::channel(EVENTS);
+    let slots = (0..machine.places().len()).map(|_| SlotStream::default()).collect();
+    let driver = Driver {
+        net,
+        network,
+        machine,
+        feed: Feed::new(plan)?,
+        started: Instant::now(),
+        events,
+        inbox,
+        slots,
+        tasks: JoinSet::new(),
+        progress,
+    };
+    let outcome = driver.run(effects).await?;
+    if let Some(certificate) = &outcome.certificate {
+        ask::give(net, network, certificate).await;
+    }
+    Ok(outcome)
+}
+
+/// An event of one attempt at a slot, or of the piece.
+enum Event {
+    Slot { slot: u16, attempt: u32, what: SlotEvent },
+    Source(SourceError),
+}
+
+enum SlotEvent {
+    Connected(mpsc::Sender<Order>),
+    Reply(PutReply),
+    Progress(u64),
+    Streamed,
+    Lost(String),
+}
+
+/// What a slot's writing task is told.
+enum Order {
+    Message(PutRequest),
+    Stream(Follower),
+}
+
+/// The stream to one slot.
+#[derive(Default)]
+struct SlotStream {
+    /// Counts dials: events of earlier attempts are stale.
+    attempt: u32,
+    orders: Option<mpsc::Sender<Order>>,
+    task: Option<AbortHandle>,
+}
+
+struct Driver<'a, P> {
+    net: &'a Net,
+    network: &'a Network,
+    machine: Dispersal<'a>,
+    feed: Arc<Feed>,
+    started: Instant,
+    events: mpsc::Sender<Event>,
+    inbox: mpsc::Receiver<Event>,
+    slots: Vec<SlotStream>,
+    tasks: JoinSet<()>,
+    progress: P,
+}
+
+impl<P: FnMut(Progress)> Driver<'_, P> {
+    async fn run(mut self, mut effects: Vec<Effect>) -> Result<Outcome, PutError> {
+        let mut root = self.feed.root();
+        loop {
+            for effect in std::mem::take(&mut effects) {
+                if effect == Effect::Done {
+                    return Ok(self.machine.into_outcome());
+                }
+                self.perform(effect);
+            }
+            let tick = self.machine.next_tick().map(|due| self.started + due);
+            let tick = tick.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            let input = tokio::select! {
+                event = self.inbox.recv() => match event.expect("the driver holds a sender") {
+                    Event::Source(error) => return Err(error.into()),
+                    Event::Slot { slot, attempt, what } => {
+                        if attempt != self.slots[usize::from(slot)].attempt {
+                            continue; // from a stream that was given up
+                        }
+                        self.translate(slot, what)
+                    }
+                },
+                Ok(()) = root.changed() => match *root.borrow_and_update() {
+                    Some(root) => Input::Root(root),
+                    None => continue,
+                },
+                () = tokio::time::sleep_until(tick.into()) => Input::Tick,
+            };
+            self.machine.step(self.started.elapsed(), input, &mut effects);
+        }
+    }
+
+    fn translate(&mut self, slot: u16, what: SlotEvent) -> Input {
+        match what {
+            SlotEvent::Connected(orders) => {
+                self.slots[usize::from(slot)].orders = Some(orders);
+                Input::Connected(slot)
+            }
+            SlotEvent::Reply(reply) => Input::Reply(slot, reply),
+            SlotEvent::Progress(bytes) => {
+                (self.progress)(Progress::Sent(slot, bytes));
+                Input::Progress(slot)
+            }
+            SlotEvent::Streamed => Input::Streamed(slot),
+            SlotEvent::Lost(why) => Input::Lost(slot, why),
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Dial(slot) => self.dial(slot),
+            Effect::Send(slot, message) => self.order(slot, Order::Message(message)),
+            Effect::Stream(slot, from) => self.stream(slot, from),
+            Effect::Close(slot) => {
+                let stream = &mut self.slots[usize::from(slot)];
+                stream.orders = None;
+                if let Some(task) = stream.task.take() {
+                    task.abort();
+                }
+            }
+            Effect::Done => unreachable!("handled where effects are taken"),
+        }
+    }
+
+    fn dial(&mut self, slot: u16) {
+        let stream = &mut self.slots[usize::from(slot)];
+        stream.attempt += 1;
+        let events = SlotEvents { slot, attempt: stream.attempt, events: self.events.clone() };
+        let place = self.machine.places()[usize::from(slot)];
+        let Some((peer, addresses)) = self.network.reach(place) else {
+            self.tasks
+                .spawn(async move { events.send(SlotEvent::Lost("has no valid peer id".into())).await });
+            return;
+        };
+        let (net, addresses) = (self.net.clone(), addresses.to_vec());
+        let task = self.tasks.spawn(async move {
+            match net.open(peer, &addresses, put::PROTOCOL).await {
+                Ok(stream) => {
+                    let (reader, writer) = split(stream);
+                    let (orders, mailbox) = mpsc::channel(ORDERS);
+                    events.send(SlotEvent::Connected(orders)).await;
+                    // Reading and writing run side by side: a refusal may come while data still flows.
+                    tokio::join!(read(reader, &events), write(writer, mailbox, &events));
+                }
+                Err(error) => events.send(SlotEvent::Lost(error.to_string())).await,
+            }
+        });
+        self.slots[usize::from(slot)].task = Some(task);
+    }
+
+    fn order(&mut self, slot: u16, order: Order) {
+        let Some(orders) = &self.slots[usize::from(slot)].orders else { return };
+        // The mailbox holds more than the protocol ever sends, so it is full only if its task has ended, and
+        // that task has reported why.
+        let _ = orders.try_send(order);
+    }
+
+    fn stream(&mut self, slot: u16, from: u64) {
+        let (feed, events) = (self.feed.clone(), self.events.clone());
+        if from == feed.piece_bytes() {
+            // The slot holds the piece. Its root is needed all the same.
+            self.tasks.spawn(async move {
+                if let Err(error) = feed.read_to_end().await {
+                    let _ = events.send(Event::Source(error)).await; // the driver may be done
+                }
+            });
+        } else {
+            debug_assert_eq!(from % SEGMENT_BYTES, 0);
+            self.order(slot, Order::Stream(feed.follow(from)));
+        }
+    }
+}
+
+/// Reports what happens on one attempt at a slot.
+struct SlotEvents {
+    slot: u16,
+    attempt: u32,
+    events: mpsc::Sender<Event>,
+}
+
+impl SlotEvents {
+    async fn send(&self, what: SlotEvent) {
+        let event = Event::Slot { slot: self.slot, attempt: self.attempt, what };
+        let _ = self.events.send(event).await; // the driver may be done
+    }
+}
+
+async fn read(mut reader: FrameReader, events: &SlotEvents) {
+    loop {
+        match reader.message::<PutReply>().await {
+            Ok(Some(reply)) => events.send(SlotEvent::Reply(reply)).await,
+            Ok(None) => return events.send(SlotEvent::Lost("closed the stream".into())).await,
+            Err(error) => return events.send(SlotEvent::Lost(error.to_string())).await,
+        }
+    }
+}
+
+async fn write(mut writer: FrameWriter, mut mailbox: mpsc::Receiver<Order>, events: &SlotEvents) {
+    while let Some(order) = mailbox.recv().await {
+        let done = match order {
+            Order::Message(message) => writer.message(&message).await,
+            Order::Stream(follower) => match feed_slot(&mut writer, follower, events).await {
+                Ok(()) => {
+                    events.send(SlotEvent::Streamed).await;
+                    Ok(())
+                }
+                Err(FeedError::Stream(error)) => Err(error),
+                Err(FeedError::Source(error)) => {
+                    let _ = events.events.send(Event::Source(error)).await; // the driver may be done
+                    return;
+                }
+            },
+        };
+        if let Err(error) = done {
+            // A refusal that is still on its way explains more than the broken stream: let the reader speak.
+            tracing::debug!(slot = events.slot, %error, "could not send");
+            return;
+        }
+    }
+}
+
+enum FeedError {
+    Stream(io::Error),
+    Source(SourceError),
+}
+
+async fn feed_slot(
+    writer: &mut FrameWriter,
+    mut follower: Follower,
+    events: &SlotEvents,
+) -> Result<(), FeedError> {
+    while let Some(segment) = follower.next().await.map_err(FeedError::Source)? {
+        writer.data(&segment).await.map_err(FeedError::Stream)?;
+        events.send(SlotEvent::Progress(segment.len() as u64)).await;
+    }
+    writer.flush().await.map_err(FeedError::Stream)
+}

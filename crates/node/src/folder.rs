@@ -1,0 +1,317 @@
+//! What lies in a node's folder.
+//!
+//! | name | content |
+//! |---|---|
+//! | `node.toml` | configuration, for people to edit |
+//! | `peer.key` | the host's libp2p key |
+//! | `enclave/` | keys and journal; only the enclave process opens it |
+//! | `member` | the node's public entry, to be sent to whoever founds the network |
+//! | `possession` | its proof of possession for that network |
+//! | `store/` | pieces and index |
+//! | `address` | where it listens; it prefers the same port next time |
+//! | `lock` | held while the node runs; holds its process id |
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use holdfast_core::codec::{self, DecodeError, Text, TextError};
+use holdfast_core::id::Salt;
+use holdfast_net::{Multiaddr, PeerId, key};
+use holdfast_proofs::genesis::{Genesis, GenesisError, Member, MemberProof, Weight};
+use serde::{Deserialize, Serialize};
+
+use crate::trusted::{Trusted, TrustedError};
+
+/// Longest `member` or `possession` file.
+const RECORD_BYTES_MAX: usize = 1024;
+
+/// Why a node's folder could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// A file cannot be read or written.
+    #[error("could not use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is a node already.
+    #[error("{} holds a node already", path.display())]
+    Exists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The configuration is wrong.
+    #[error("{}: {why}", path.display())]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file is not what it should be.
+    #[error("{} is damaged", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// An operator or failure domain that cannot be written down.
+    #[error("operator or failure domain")]
+    Text(#[from] TextError),
+    /// The enclave.
+    #[error(transparent)]
+    Trusted(#[from] TrustedError),
+    /// The genesis.
+    #[error("could not use genesis {}", path.display())]
+    Genesis {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: GenesisError,
+    },
+    /// The node is not in the genesis.
+    #[error("node {node} is no member of the network in {}", path.display())]
+    NotAMember {
+        /// The node.
+        node: String,
+        /// The genesis file.
+        path: PathBuf,
+    },
+    /// Another process runs this node.
+    #[error("the node in {} is running already (process {pid})", path.display())]
+    Running {
+        /// Where.
+        path: PathBuf,
+        /// Its process id.
+        pid: String,
+    },
+}
+
+/// `node.toml`.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Where to listen. Port 0 takes any free port at the first start and the same one afterwards.
+    pub listen: Multiaddr,
+    /// Bytes that pieces may take.
+    pub quota_bytes: u64,
+    /// Folder of the network: `genesis` and `genesis.proofs`.
+    pub network: Option<PathBuf>,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self {
+            listen: "/ip4/127.0.0.1/tcp/0".parse().expect("a valid address"),
+            quota_bytes: 100 << 30,
+            network: None,
+        }
+    }
+}
+
+/// What a new node says of itself.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// Who runs it.
+    pub operator: String,
+    /// What can fail together with it.
+    pub failure_domain: String,
+    /// How often it is drawn.
+    pub weight: Weight,
+}
+
+/// A node's folder.
+#[derive(Clone, Debug)]
+pub struct NodeFolder(PathBuf);
+
+impl NodeFolder {
+    /// Names a folder; nothing is read yet.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Makes a node: keys are drawn, and its public entry is written to `member`.
+    ///
+    /// # Errors
+    /// If there is a node already, or something cannot be written.
+    pub fn init(&self, config: &NodeConfig, description: &Description) -> Result<Member, FolderError> {
+        if self.file("node.toml").exists() {
+            return Err(FolderError::Exists { path: self.0.clone() });
+        }
+        fs::create_dir_all(&self.0).map_err(|source| self.failed("", source))?;
+        let peer =
+            key::load_or_create(&self.file("peer.key")).map_err(|source| self.failed("peer.key", source))?;
+        let trusted = Trusted::start(&self.enclave())?;
+        let identity = trusted.identity();
+        let member = Member {
+            node: identity.node,
+            ed25519: identity.ed25519,
+            bls: identity.bls,
+            box_key: identity.box_key,
+            operator: Text::new(&description.operator)?,
+            failure_domain: Text::new(&description.failure_domain)?,
+            weight: description.weight,
+            salt: Salt::new([0; 32]),
+            peer: Text::new(peer.public().to_peer_id().to_string())?,
+        };
+        self.write("member", &codec::encode(&member))?;
+        self.write_config(config)?;
+        Ok(member)
+    }
+
+    /// The node's public entry.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn member(&self) -> Result<Member, FolderError> {
+        read_record(&self.file("member"))
+    }
+
+    /// Has the enclave show possession to the network whose genesis lies in `network`, and remembers that
+    /// network. The proof is also written to `possession`.
+    ///
+    /// # Errors
+    /// If the node is no member, or something cannot be read or written.
+    pub fn prove(&self, network: &Path) -> Result<MemberProof, FolderError> {
+        let path = network.join("genesis");
+        let bytes = fs::read(&path).map_err(|source| FolderError::File { path: path.clone(), source })?;
+        let genesis = Genesis::from_bytes(&bytes)
+            .map_err(|source| FolderError::Genesis { path: path.clone(), source })?;
+        let member = self.member()?;
+        if !genesis.members.contains(&member) {
+            return Err(FolderError::NotAMember { node: member.node.to_string(), path });
+        }
+        let possession = Trusted::start(&self.enclave())?.possession(&genesis.network())?;
+        let proof = MemberProof { node: member.node, possession };
+        self.write("possession", &codec::encode(&proof))?;
+        let network = std::path::absolute(network).map_err(|source| FolderError::File { path, source })?;
+        self.write_config(&NodeConfig { network: Some(network), ..self.config()? })?;
+        Ok(proof)
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has unknown or malformed entries.
+    pub fn config(&self) -> Result<NodeConfig, FolderError> {
+        let path = self.file("node.toml");
+        let text = fs::read_to_string(&path).map_err(|source| self.failed("node.toml", source))?;
+        toml::from_str(&text).map_err(|error| FolderError::Config { path, why: error.message().to_owned() })
+    }
+
+    /// Where the enclave keeps its state.
+    pub fn enclave(&self) -> PathBuf {
+        self.file("enclave")
+    }
+
+    /// Where the node listened last, or `None` if it never did.
+    pub fn address(&self) -> Option<Multiaddr> {
+        fs::read_to_string(self.file("address")).ok()?.trim().parse().ok()
+    }
+
+    /// Notes where the node listens.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_address(&self, address: &Multiaddr) -> Result<(), FolderError> {
+        self.write("address", format!("{address}\n").as_bytes())
+    }
+
+    /// Takes the lock of a running node and writes the process id into it. It is released when the result is
+    /// dropped, and by the system when the process dies.
+    ///
+    /// # Errors
+    /// If another process holds it.
+    pub fn lock(&self) -> Result<File, FolderError> {
+        let path = self.file("lock");
+        let failed = |source| FolderError::File { path: path.clone(), source };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                let pid = fs::read_to_string(&path).unwrap_or_default();
+                return Err(FolderError::Running { path: self.0.clone(), pid });
+            }
+            Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        file.set_len(0).map_err(failed)?;
+        write!(file, "{}", std::process::id()).map_err(failed)?;
+        Ok(file)
+    }
+
+    /// Process id of the running node, or `None` if none runs.
+    ///
+    /// # Errors
+    /// If the lock file cannot be read.
+    pub fn running(&self) -> io::Result<Option<u32>> {
+        let file = match File::open(self.file("lock")) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(fs::TryLockError::WouldBlock) => {
+                Ok(fs::read_to_string(self.file("lock"))?.trim().parse().ok())
+            }
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn write_config(&self, config: &NodeConfig) -> Result<(), FolderError> {
+        let text = toml::to_string(config).expect("the configuration is plain data");
+        self.write("node.toml", text.as_bytes())
+    }
+
+    /// Writes a file in one step: temp, sync, rename, sync of the folder.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        let write = || {
+            let partial = self.file(&format!(".{name}.partial"));
+            let mut file = File::create(&partial)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&partial, self.file(name))?;
+            File::open(&self.0)?.sync_all()
+        };
+        write().map_err(|source| self.failed(name, source))
+    }
+
+    fn failed(&self, name: &str, source: io::Error) -> FolderError {
+        FolderError::File { path: self.file(name), source }
+    }
+}
+
+/// Reads a `member` or `possession` file.
+///
+/// # Errors
+/// If it cannot be read or is damaged.
+pub fn read_record<T: serde::de::DeserializeOwned + Serialize>(path: &Path) -> Result<T, FolderError> {
+    let bytes = fs::read(path).map_err(|source| FolderError::File { path: path.into(), source })?;
+    codec::decode(&bytes, RECORD_BYTES_MAX)
+        .map_err(|source| FolderError::Damaged { path: path.into(), source })
+}
+
+/// The libp2p peer id of a member, or `None` if its entry holds none.
+pub fn peer_of(member: &Member) -> Option<PeerId> {
+    member.peer.as_str().parse().ok()
+}
