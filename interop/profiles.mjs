@@ -19,7 +19,7 @@ function profile (chunkSize, maxChildrenPerNode) {
 
 export const profiles = {
   'unixfs-v1-2025': profile(1 << 20, 1024),
-  'unixfs-v0-legacy': profile(256 << 10, 174)
+  '256KiB-174': profile(256 << 10, 174)
 }
 
 /** The CID of the last entry that an import yields: its root. */

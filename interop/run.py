@@ -21,7 +21,7 @@ import content
 
 HERE = Path(__file__).resolve().parent
 VECTORS = json.loads((HERE / "testdata" / "unixfs.json").read_text())
-V1, LEGACY = "unixfs-v1-2025", "unixfs-v0-legacy"
+V1, LEGACY = "unixfs-v1-2025", "256KiB-174"
 MIB = 1 << 20
 
 # Name and size; the name is also the seed. The vectors hold sizes 0, 1 and 1 MiB.

@@ -17,6 +17,9 @@ mod put;
 mod status;
 mod verify;
 
+/// Threads for disk and hash work: as many as keep two processors and one disk busy.
+const BLOCKING_THREADS: usize = 4;
+
 /// Runs a command to its end.
 pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<(), Failure> {
     let stops_by_itself = command.is_node_run();
@@ -32,9 +35,11 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Node(command) => node::run(command, common, output).await,
         }
     };
-    // Two threads: one moves frames while the other hashes. More would only cost memory.
+    // Two threads move frames, a few hash and wait for the disk. More would only cost memory, because every
+    // thread that allocates keeps some of it.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
         .map_err(|error| Failure::local("could not start", &error))?;
@@ -70,4 +75,9 @@ async fn dialer() -> Result<Net, Failure> {
 /// Where temporary files of a command go.
 fn scratch() -> std::path::PathBuf {
     std::env::temp_dir()
+}
+
+/// How many bytes a step over a file will take; unknown for folders.
+fn size(path: &std::path::Path) -> Option<u64> {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
 }

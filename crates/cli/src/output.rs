@@ -68,11 +68,14 @@ impl Output {
         }
     }
 
-    /// Shows progress of `total` bytes of `what`, until dropped.
-    pub(crate) fn progress(&self, what: &'static str, total: u64) -> Progress {
+    /// Shows progress of `what` until dropped, out of `total` bytes if that is known.
+    pub(crate) fn progress(&self, what: &'static str, total: Option<u64>) -> Progress {
         let target = if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = "{msg:10} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}";
+        let bar = ProgressBar::with_draw_target(total, target);
+        let template = match total {
+            Some(_) => "{msg:10} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}",
+            None => "{msg:10} {spinner} {bytes}, {bytes_per_sec}",
+        };
         bar.set_style(ProgressStyle::with_template(template).expect("a valid template"));
         bar.set_message(what);
         let lines = (!self.quiet && !self.bars).then_some(self.json);
@@ -98,13 +101,14 @@ impl Progress {
             return;
         }
         self.last.set(Instant::now());
-        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        let (done, total) = (self.bar.position(), self.bar.length());
         if json {
             let progress =
                 json!({"schema": "holdfast/progress/1", "step": self.what, "done": done, "total": total});
             eprintln!("{progress}");
         } else {
-            eprintln!("{}: {} of {} MiB", self.what, done >> 20, total >> 20);
+            let of = total.map(|total| format!(" of {}", total >> 20)).unwrap_or_default();
+            eprintln!("{}: {}{of} MiB", self.what, done >> 20);
         }
     }
 }

@@ -116,7 +116,7 @@ pub async fn piece(
         return Err(ExportError::Exists { path: target.into() }.into());
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let partial = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let partial = holdfast_store::shared_temp_in(folder).map_err(failed)?;
     let mut file: BufWriter<&File> = BufWriter::with_capacity(256 << 10, partial.as_file());
     file.write_all(&car::header(&root)).map_err(failed)?;
 

@@ -139,7 +139,7 @@ impl Peers {
         let path = folder.join("peers.toml");
         let text = toml::to_string(self).expect("addresses are plain data");
         let write = || {
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            let mut file = holdfast_store::shared_temp_in(folder)?;
             io::Write::write_all(&mut file, text.as_bytes())?;
             file.persist(&path).map_err(|error| error.error)
         };

@@ -20,3 +20,14 @@ pub mod source;
 pub mod spill;
 pub mod store;
 pub mod volume;
+
+/// A temporary file in `folder` that will become a result for people: readable as the umask says, where other
+/// temporary files are for their owner only.
+///
+/// # Errors
+/// If it cannot be created.
+pub fn shared_temp_in(folder: &std::path::Path) -> std::io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = std::fs::Permissions::from_mode(0o666);
+    tempfile::Builder::new().permissions(permissions).tempfile_in(folder)
+}

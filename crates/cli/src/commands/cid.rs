@@ -5,12 +5,12 @@ use std::path::Path;
 use holdfast_store::import::{ImportProfile, import};
 use serde_json::json;
 
-use super::scratch;
+use super::{scratch, size};
 use crate::failure::Failure;
 use crate::output::Output;
 
 pub(super) fn run(file: &Path, profile: ImportProfile, output: &Output) -> Result<(), Failure> {
-    let total = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let total = size(file);
     let progress = output.progress("hashing", total);
     let dag = import(file, profile, &scratch(), &mut |bytes| progress.add(bytes))?;
     drop(progress);

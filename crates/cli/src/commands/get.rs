@@ -28,7 +28,7 @@ pub(super) async fn run(args: &GetArgs, common: &Common, output: &Output) -> Res
         return Ok(());
     }
     let net = dialer().await?;
-    let progress = output.progress("fetching", 0);
+    let progress = output.progress("fetching", None);
     let count = |bytes| progress.add(bytes);
     let fetched = if car {
         get::piece(&net, &network, cid, &target, count).await?

@@ -255,7 +255,7 @@ fn write_proofs(dir: &Path, genesis: &Genesis, mut proofs: Vec<MemberProof>) -> 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let write = || {
         let folder = path.parent().expect("network files lie in a folder");
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = holdfast_store::shared_temp_in(folder)?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;

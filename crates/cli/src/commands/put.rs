@@ -18,7 +18,7 @@ use holdfast_store::import::{ImportProfile, import};
 use holdfast_store::source::{Plan, spool};
 use serde_json::{Value, json};
 
-use super::{dialer, scratch};
+use super::{dialer, scratch, size};
 use crate::args::{Common, PutArgs, WaitFor};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -142,7 +142,7 @@ fn plan(
         None
     };
     let source = spooled.as_ref().map_or(job.source.as_path(), tempfile::NamedTempFile::path);
-    let total = std::fs::metadata(source).map_or(0, |metadata| metadata.len());
+    let total = size(source);
     let progress = output.progress("hashing", total);
     let dag = if job.is_car {
         foreign::scan(source, &scratch, &mut |bytes| progress.add(bytes))?
@@ -184,7 +184,7 @@ impl Put<'_> {
             WaitFor::Quorum => Wait::Quorum,
             WaitFor::All => Wait::All,
         };
-        let progress = output.progress("storing", bytes * u64::from(profile.n));
+        let progress = output.progress("storing", Some(bytes * u64::from(profile.n)));
         let count = |Progress::Sent(_, bytes)| progress.add(bytes);
         let outcome = put::put(net, network, plan, *profile, wait_for, count).await?;
         drop(progress);
@@ -278,7 +278,7 @@ impl Put<'_> {
 fn write_bundle(path: &Path, bundle: &Bundle) -> Result<(), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = holdfast_store::shared_temp_in(folder)?;
         file.write_all(&bundle.to_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
