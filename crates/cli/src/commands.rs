@@ -29,8 +29,8 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Put(args) => put::run(&args, common, output).await,
             Command::Get(args) => get::run(&args, common, output).await,
             Command::Status { cid } => status::run(cid, common, output).await,
-            Command::Verify(args) => verify::run(&args, common, output),
-            Command::Cid { file, profile } => cid::run(&file, profile, output),
+            Command::Verify(args) => verify::run(&args, common, output).await,
+            Command::Cid { file, profile } => cid::run(file, profile, output).await,
             Command::Net(command) => net::run(command, common, output).await,
             Command::Node(command) => node::run(command, common, output).await,
         }
@@ -43,13 +43,18 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
         .enable_all()
         .build()
         .map_err(|error| Failure::local("could not start", &error))?;
-    if stops_by_itself { runtime.block_on(run) } else { runtime.block_on(bounded(common, run)) }
+    let result = if stops_by_itself { runtime.block_on(run) } else { runtime.block_on(bounded(common, run)) };
+    // Hashing that was interrupted holds nothing but unlinked files: no need to wait for it.
+    runtime.shutdown_background();
+    result
 }
 
 /// Ends a command at Ctrl-C or its timeout. Dropping it undoes what is not finished.
 async fn bounded(common: &Common, run: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(|error| Failure::local("could not listen for signals", &error))?;
+    use tokio::signal::unix::{SignalKind, signal};
+    // Both handlers stand before the command takes its first step.
+    let listen = |kind| signal(kind).map_err(|error| Failure::local("could not listen for signals", &error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let timeout = async {
         match common.timeout {
             Some(timeout) => tokio::time::sleep(timeout).await,
@@ -58,13 +63,18 @@ async fn bounded(common: &Common, run: impl Future<Output = Result<(), Failure>>
     };
     tokio::select! {
         result = run => result,
-        result = tokio::signal::ctrl_c() => match result {
-            Ok(()) => Err(Failure::interrupted()),
-            Err(error) => Err(Failure::local("could not listen for signals", &error)),
-        },
+        _ = interrupt.recv() => Err(Failure::interrupted()),
         _ = terminate.recv() => Err(Failure::interrupted()),
-        () = timeout => Err(Failure::new(Exit::Unreachable, "timeout", "not done within --timeout; run the same command again")),
+        () = timeout => {
+            let message = "not done within --timeout; run the same command again";
+            Err(Failure::new(Exit::Unreachable, "timeout", message))
+        }
     }
+}
+
+/// Runs disk and hash work on a thread of its own, so that Ctrl-C and timeouts are heard meanwhile.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("disk and hash work does not panic")
 }
 
 /// A network stack that only dials, under a key of this moment.

@@ -54,8 +54,9 @@ pub enum Effect {
     },
     /// Check and write the data frame reported last. Answer with [`Input::Written`].
     Write,
-    /// Check the end of the piece, sync data, then index. Answer with [`Input::Persisted`].
-    Persist,
+    /// Check the end of the piece and that this is its root, sync data, then index. Answer with
+    /// [`Input::Persisted`].
+    Persist(PieceRoot),
     /// Have the enclave sign. Answer with [`Input::Signed`].
     Sign(Statement),
     /// Make the receipt durable. Answer with [`Input::Kept`].
@@ -163,7 +164,7 @@ impl<'a> Intake<'a> {
             }
             (State::Receiving { offer, received }, Input::Request(PutRequest::Seal(client_root))) => {
                 check_length(received, offer.piece_bytes)?;
-                out.push(Effect::Persist);
+                out.push(Effect::Persist(client_root));
                 Ok(State::Persisting { offer, client_root })
             }
             (State::Held { offer, root }, Input::Request(PutRequest::Seal(client_root))) => {

@@ -10,7 +10,7 @@
 //! every receiver, who checks every block.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -452,16 +452,6 @@ impl Files {
         open.check()?;
         Ok(open)
     }
-}
-
-/// Copies a stream to a temporary file in `folder`, which has no other name and goes with the handle.
-///
-/// # Errors
-/// If the stream or the temporary space fails.
-pub fn spool(from: &mut dyn Read, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::copy(from, &mut file)?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -48,6 +48,14 @@ pub enum PutError {
         /// What came.
         found: u64,
     },
+    /// The sender computed another root.
+    #[error("piece root {found} here, {claimed} at the client")]
+    Root {
+        /// The root of what came.
+        found: PieceRoot,
+        /// The root that was claimed.
+        claimed: PieceRoot,
+    },
     /// The volume failed.
     #[error("could not write the piece")]
     Write(#[source] io::Error),
@@ -65,7 +73,7 @@ impl PutError {
             Self::Check(CheckError::Walk(WalkError::Memory(_))) | Self::Write(_) | Self::Index(_) => {
                 Fault::Local
             }
-            Self::Check(_) | Self::Length { .. } => Fault::Peer,
+            Self::Check(_) | Self::Length { .. } | Self::Root { .. } => Fault::Peer,
         }
     }
 }

@@ -1,19 +1,17 @@
 //! `cid FILE`: the CID of a file or folder.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use holdfast_store::import::{ImportProfile, import};
 use serde_json::json;
 
-use super::{scratch, size};
+use super::{blocking, scratch, size};
 use crate::failure::Failure;
 use crate::output::Output;
 
-pub(super) fn run(file: &Path, profile: ImportProfile, output: &Output) -> Result<(), Failure> {
-    let total = size(file);
-    let progress = output.progress("hashing", total);
-    let dag = import(file, profile, &scratch(), &mut |bytes| progress.add(bytes))?;
-    drop(progress);
+pub(super) async fn run(file: PathBuf, profile: ImportProfile, output: &Output) -> Result<(), Failure> {
+    let progress = output.progress("hashing", size(&file));
+    let dag = blocking(move || import(&file, profile, &scratch(), &mut |bytes| progress.add(bytes))).await?;
     let cid = dag.root().to_string();
     output.result(
         &cid,

@@ -15,10 +15,10 @@ use holdfast_protocol::dispersal::{Outcome, SlotFailure, Wait};
 use holdfast_protocol::put::Reason;
 use holdfast_store::foreign;
 use holdfast_store::import::{ImportProfile, import};
-use holdfast_store::source::{Plan, spool};
+use holdfast_store::source::Plan;
 use serde_json::{Value, json};
 
-use super::{dialer, scratch, size};
+use super::{blocking, dialer, scratch, size};
 use crate::args::{Common, PutArgs, WaitFor};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &PutArgs, common: &Common, output: &Output) -> Res
     let (mut texts, mut objects) = (Vec::new(), Vec::new());
     let mut partial = None;
     for job in &jobs {
-        let (plan, _spool) = plan(job, args.profile, output)?;
+        let (plan, _spool) = plan(job, args.profile, output).await?;
         if common.dry_run {
             let (cid, bytes) = (plan.root(), plan.piece_bytes());
             texts.push(format!("would store {bytes} bytes as {} {cid}", profile.name()));
@@ -129,28 +129,25 @@ fn check_target(path: &Path) -> Result<(), Failure> {
 }
 
 /// Hashes the source to its CID and plans its piece. What came from standard input lives as long as the result.
-fn plan(
+async fn plan(
     job: &Job,
     profile: ImportProfile,
     output: &Output,
 ) -> Result<(Arc<Plan>, Option<tempfile::NamedTempFile>), Failure> {
-    let scratch = scratch();
-    let spooled = if job.source == Path::new("-") {
-        let file = spool(&mut std::io::stdin().lock(), &scratch);
-        Some(file.map_err(|error| Failure::local("could not read standard input", &error))?)
-    } else {
-        None
-    };
-    let source = spooled.as_ref().map_or(job.source.as_path(), tempfile::NamedTempFile::path);
-    let total = size(source);
-    let progress = output.progress("hashing", total);
-    let dag = if job.is_car {
-        foreign::scan(source, &scratch, &mut |bytes| progress.add(bytes))?
-    } else {
-        import(source, profile, &scratch, &mut |bytes| progress.add(bytes))?
-    };
-    drop(progress);
-    let plan = dag.plan()?;
+    let spooled = if job.source == Path::new("-") { Some(spool().await?) } else { None };
+    let source = spooled.as_ref().map_or(job.source.as_path(), tempfile::NamedTempFile::path).to_owned();
+    let progress = output.progress("hashing", size(&source));
+    let is_car = job.is_car;
+    let plan = blocking(move || {
+        let (scratch, mut count) = (scratch(), |bytes| progress.add(bytes));
+        let dag = if is_car {
+            foreign::scan(&source, &scratch, &mut count)?
+        } else {
+            import(&source, profile, &scratch, &mut count)?
+        };
+        Ok::<_, Failure>(dag.plan()?)
+    })
+    .await?;
     if plan.unreachable() > 0 {
         output.note(&format!(
             "{} blocks of the CAR are linked by nothing and were left out",
@@ -158,6 +155,15 @@ fn plan(
         ));
     }
     Ok((Arc::new(plan), spooled))
+}
+
+/// Copies standard input to a temporary file, which goes with the result: it must be read twice.
+async fn spool() -> Result<tempfile::NamedTempFile, Failure> {
+    let failed = |error| Failure::local("could not keep standard input", &error);
+    let file = tempfile::NamedTempFile::new_in(scratch()).map_err(failed)?;
+    let mut copy = file.reopen().map_err(failed)?;
+    blocking(move || std::io::copy(&mut std::io::stdin().lock(), &mut copy)).await.map_err(failed)?;
+    Ok(file)
 }
 
 struct Put<'a> {

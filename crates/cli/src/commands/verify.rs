@@ -9,7 +9,7 @@ use holdfast_proofs::verdict::{Proven, Status, Step, Verdict, judge};
 use holdfast_store::import::ImportProfile;
 use serde_json::json;
 
-use super::scratch;
+use super::{blocking, scratch};
 use crate::args::{Common, VerifyArgs};
 use crate::failure::{Exit, Failure, explain};
 use crate::output::Output;
@@ -22,7 +22,7 @@ const NOT_SHOWN: [&str; 3] = [
     "that no old quorum of this network was corrupted later: the members of genesis are trusted",
 ];
 
-pub(super) fn run(args: &VerifyArgs, common: &Common, output: &Output) -> Result<(), Failure> {
+pub(super) async fn run(args: &VerifyArgs, common: &Common, output: &Output) -> Result<(), Failure> {
     let network = settings::trusted_id(common, args.network_id)?;
     let bytes = settings::read_limited(&args.bundle, BUNDLE_BYTES_MAX)?;
     let now = args.at.map_or_else(clock, |at| Ok(Timestamp(at)))?;
@@ -37,7 +37,8 @@ pub(super) fn run(args: &VerifyArgs, common: &Common, output: &Output) -> Result
         let hint = bundle.as_ref().and_then(|bundle| bundle.import_profile.as_ref());
         let profile = hint.and_then(|name| ImportProfile::by_name(name.as_str()));
         let profile = profile.unwrap_or(ImportProfile::UNIXFS_V1_2025);
-        let found = check::file(file, profile, proven.certificate.statement(), &scratch())?;
+        let (path, statement) = (file.clone(), proven.certificate.statement().clone());
+        let found = blocking(move || check::file(&path, profile, &statement, &scratch())).await?;
         let text = if found.same {
             format!("{} is what was stored", file.display())
         } else {

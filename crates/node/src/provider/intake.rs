@@ -73,7 +73,7 @@ impl Conversation {
         let answer = match effect {
             Effect::Reserve { cid, bytes } => Input::Room(self.reserve(cid, bytes).await),
             Effect::Write => Input::Written(self.write().await),
-            Effect::Persist => Input::Persisted(self.persist().await),
+            Effect::Persist(root) => Input::Persisted(self.persist(root).await),
             Effect::Sign(statement) => Input::Signed(self.sign(statement).await),
             Effect::Keep(statement, signature) => Input::Kept(self.keep(statement, signature).await),
             Effect::Reply(reply) => {
@@ -122,9 +122,9 @@ impl Conversation {
         Ok(())
     }
 
-    async fn persist(&mut self) -> Result<PieceRoot, Refusal> {
+    async fn persist(&mut self, root: PieceRoot) -> Result<PieceRoot, Refusal> {
         let draft = self.draft.take().expect("a seal is only accepted with a draft");
-        let checked = blocking(move || draft.seal()).await.map_err(|error| refusal(&error))?;
+        let checked = blocking(move || draft.seal(&root)).await.map_err(|error| refusal(&error))?;
         Ok(checked.root)
     }
 
@@ -163,6 +163,7 @@ fn refusal(error: &PutError) -> Refusal {
     let reason = match error {
         PutError::Quota { .. } => Reason::Quota,
         PutError::Length { .. } => Reason::Length,
+        PutError::Root { .. } => Reason::Root,
         PutError::Check(_) if error.fault() == holdfast_core::Fault::Peer => Reason::Piece,
         PutError::Check(_) | PutError::Write(_) | PutError::Index(_) => {
             tracing::error!(error = error as &dyn std::error::Error, "the store failed");

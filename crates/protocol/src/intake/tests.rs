@@ -66,7 +66,7 @@ fn data_is_persisted_then_signed_then_kept_then_answered() {
     inputs.extend(data(60));
     inputs.extend(data(40));
     inputs.push(seal());
-    assert_eq!(case.run(&inputs), [Effect::Persist]);
+    assert_eq!(case.run(&inputs), [Effect::Persist(ROOT)]);
     inputs.push(Input::Persisted(Ok(ROOT)));
     let statement = case.offer.statement(ROOT);
     assert_eq!(case.run(&inputs), [Effect::Sign(statement.clone())]);

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use holdfast_core::block::BlockId;
 use holdfast_core::check::{Checked, PieceChecker, Placed};
+use holdfast_core::id::PieceRoot;
 
 use super::{PutError, Store};
 use crate::index::PieceRow;
@@ -65,16 +66,20 @@ impl PieceDraft {
         Ok(())
     }
 
-    /// Ends the piece: when this returns, data and index row are on stable storage.
+    /// Ends the piece, whose root the sender says is `claimed`: when this returns, data and index row are on
+    /// stable storage.
     ///
     /// # Errors
-    /// If the piece is incomplete, or something cannot be synced; then nothing is kept.
-    pub fn seal(self) -> Result<Checked, PutError> {
+    /// If the piece is incomplete or has another root, or something cannot be synced; then nothing is kept.
+    pub fn seal(self, claimed: &PieceRoot) -> Result<Checked, PutError> {
         let Self { store, cid, announced, checker, data, mut outboard, placed, reservation, .. } = self;
         let mut last = Vec::new();
         let checked = checker.finish(&mut last)?;
         if checked.bytes != announced {
             return Err(PutError::Length { announced, found: checked.bytes });
+        }
+        if checked.root != *claimed {
+            return Err(PutError::Root { found: checked.root, claimed: *claimed });
         }
         outboard.write_all(&last).map_err(PutError::Write)?;
 

@@ -25,7 +25,7 @@ fn put(store: &Store, (cid, piece): &(BlockId, Vec<u8>)) -> Result<PieceRoot, Pu
     for part in piece.chunks(777) {
         draft.push(part)?;
     }
-    Ok(draft.seal()?.root)
+    Ok(draft.seal(&root_of(piece))?.root)
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_piece_is_read_back_block_by_block_and_proven_chunk_by_chunk() {
     let (store, _) = memory();
     let (cid, bytes) = piece(1, 40_000);
     let root = put(&store, &(cid, bytes.clone())).unwrap();
-    assert_eq!(root, PieceRoot::new(blake3_of(&bytes)));
+    assert_eq!(root, root_of(&bytes));
     assert_eq!(store.block(&cid).unwrap(), Some(vec![1; 40_000]));
     assert_eq!(store.block(&piece(2, 5).0).unwrap(), None);
     let length = bytes.len() as u64;
@@ -46,10 +46,10 @@ fn a_piece_is_read_back_block_by_block_and_proven_chunk_by_chunk() {
     assert_eq!(store.piece(&cid).unwrap(), Some(expected));
 }
 
-fn blake3_of(bytes: &[u8]) -> [u8; 32] {
+fn root_of(bytes: &[u8]) -> PieceRoot {
     let (mut hasher, mut outboard) = (tree::TreeHasher::default(), Vec::new());
     hasher.update(bytes, &mut outboard);
-    *hasher.finish(&mut outboard).as_bytes()
+    hasher.finish(&mut outboard)
 }
 
 #[test]
@@ -73,7 +73,8 @@ fn two_puts_of_one_piece_count_once() {
     let mut second = store.draft(cid, bytes.len() as u64).unwrap();
     first.push(&bytes).unwrap();
     second.push(&bytes).unwrap();
-    assert_eq!(first.seal().unwrap(), second.seal().unwrap());
+    let root = root_of(&bytes);
+    assert_eq!(first.seal(&root).unwrap(), second.seal(&root).unwrap());
     assert_eq!(store.usage(), Usage { pieces: 1, bytes: bytes.len() as u64, quota: QUOTA });
 }
 
@@ -87,7 +88,7 @@ fn failed_puts_leave_nothing() {
 
     let mut short = store.draft(cid, bytes.len() as u64).unwrap();
     short.push(&bytes[..500]).unwrap();
-    assert!(matches!(short.seal(), Err(PutError::Check(CheckError::Incomplete { .. }))));
+    assert!(matches!(short.seal(&root_of(&bytes)), Err(PutError::Check(CheckError::Incomplete { .. }))));
 
     let mut long = store.draft(cid, bytes.len() as u64 - 1).unwrap();
     assert!(matches!(long.push(&bytes), Err(PutError::Length { .. })));
@@ -95,7 +96,11 @@ fn failed_puts_leave_nothing() {
 
     let mut generous = store.draft(cid, bytes.len() as u64 + 1).unwrap();
     generous.push(&bytes).unwrap();
-    assert!(matches!(generous.seal(), Err(PutError::Length { .. })));
+    assert!(matches!(generous.seal(&root_of(&bytes)), Err(PutError::Length { .. })));
+
+    let mut claimed = store.draft(cid, bytes.len() as u64).unwrap();
+    claimed.push(&bytes).unwrap();
+    assert!(matches!(claimed.seal(&PieceRoot::new([1; 32])), Err(PutError::Root { .. })));
 
     assert_eq!(volume.list().unwrap(), []);
     assert_eq!(store.usage(), Usage { pieces: 0, bytes: 0, quota: QUOTA });

@@ -1,0 +1,123 @@
+//! Peers that lie, break the protocol or send garbage: each gets a refusal, and the node serves on.
+
+use holdfast_client::network::Network;
+use holdfast_core::block::{BlockId, Codec};
+use holdfast_core::car;
+use holdfast_core::id::PieceRoot;
+use holdfast_core::tree::TreeHasher;
+use holdfast_net::frames::{FrameReader, FrameWriter, split};
+use holdfast_net::{Keypair, Net};
+use holdfast_proofs::profile::Profile;
+use holdfast_proofs::slots::{self, Bucket};
+use holdfast_protocol::put::{Offer, PROTOCOL, PutReply, PutRequest, Reason};
+use holdfast_protocol::{ask, get};
+
+use crate::support::World;
+
+/// A piece of one raw block, its CID and root.
+fn piece(content: &[u8]) -> (BlockId, Vec<u8>, PieceRoot) {
+    let cid = BlockId::of(Codec::Raw, content);
+    let mut bytes = car::header(&cid);
+    bytes.extend(car::section_prefix(&cid, content.len()));
+    bytes.extend(content);
+    let mut hasher = TreeHasher::default();
+    hasher.update(&bytes, &mut Vec::new());
+    (cid, bytes, hasher.finish(&mut Vec::new()))
+}
+
+struct Liar {
+    net: Net,
+    network: Network,
+}
+
+impl Liar {
+    async fn open(&self, place: usize, protocol: &'static str) -> (FrameReader, FrameWriter) {
+        let (peer, addresses) = self.network.reach(place).unwrap();
+        split(self.net.open(peer, addresses, protocol).await.unwrap())
+    }
+
+    /// Sends an offer and then `data` and a seal to the first slot, and answers the last reply.
+    async fn put(&self, offer: &Offer, data: &[u8], root: PieceRoot) -> Option<PutReply> {
+        let place = slots::order(Bucket::of(&offer.cid), self.network.committee.members())[0];
+        let (mut reader, mut writer) = self.open(place, PROTOCOL).await;
+        writer.message(&PutRequest::Open(offer.clone())).await.unwrap();
+        let reply = reader.message().await.unwrap();
+        if reply != Some(PutReply::Accept(0)) {
+            return reply;
+        }
+        // A refusal closes the stream while we still write: that is its right.
+        for part in data.chunks(1000) {
+            if writer.data(part).await.is_err() {
+                break;
+            }
+        }
+        let _ = writer.message(&PutRequest::Seal(root)).await;
+        reader.message().await.unwrap_or(None)
+    }
+
+    fn offer(&self, cid: BlockId, bytes: u64) -> Offer {
+        Offer::without_ledger(&self.network.committee, Profile::COPY4, cid, bytes)
+    }
+}
+
+fn reason(reply: Option<PutReply>) -> Option<Reason> {
+    match reply {
+        Some(PutReply::Refuse(refusal)) => Some(refusal.reason),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lies_are_refused_and_the_truth_is_accepted_afterwards() {
+    let world = World::with_network(4);
+    let net = Net::start(Keypair::generate_ed25519(), &[]).await.unwrap();
+    let liar = Liar { net, network: world.network() };
+    let (cid, bytes, root) = piece(&[7; 5000]);
+    let length = bytes.len() as u64;
+
+    let mut wrong = bytes.clone();
+    wrong[4000] ^= 1;
+    assert_eq!(reason(liar.put(&liar.offer(cid, length), &wrong, root).await), Some(Reason::Piece));
+    let short = liar.offer(cid, 100);
+    assert_eq!(reason(liar.put(&short, &bytes, root).await), Some(Reason::Length));
+    let long = liar.offer(cid, length + 1000);
+    assert_eq!(reason(liar.put(&long, &bytes, root).await), Some(Reason::Length));
+    let cut = liar.put(&liar.offer(cid, length), &bytes[..2000], root).await;
+    assert_eq!(reason(cut), Some(Reason::Length));
+    let other_root = liar.put(&liar.offer(cid, length), &bytes, PieceRoot::new([1; 32])).await;
+    assert_eq!(reason(other_root), Some(Reason::Root));
+    let huge = liar.offer(cid, u64::MAX);
+    assert_eq!(reason(liar.put(&huge, &bytes, root).await), Some(Reason::Quota));
+    let mut later = liar.offer(cid, length);
+    later.epoch = holdfast_core::id::Epoch(1);
+    assert_eq!(reason(liar.put(&later, &bytes, root).await), Some(Reason::Committee));
+
+    let receipt = liar.put(&liar.offer(cid, length), &bytes, root).await;
+    assert!(matches!(receipt, Some(PutReply::Receipt(_))), "{receipt:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn garbage_on_every_protocol_ends_the_stream_and_nothing_else() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_util::compat::FuturesAsyncReadCompatExt;
+
+    let world = World::with_network(4);
+    let net = Net::start(Keypair::generate_ed25519(), &[]).await.unwrap();
+    let network = world.network();
+    let (peer, addresses) = network.reach(0).unwrap();
+    for protocol in [PROTOCOL, get::PROTOCOL, ask::PROTOCOL] {
+        for garbage in
+            [&[0xff; 64][..], &[0x7f, 0xff, 0xff, 0xff], &[0, 0, 0, 3, 1, 2, 3], &[0x80, 0, 0, 1, 0]]
+        {
+            let mut stream = net.open(peer, addresses, protocol).await.unwrap().compat();
+            stream.write_all(garbage).await.unwrap();
+            stream.flush().await.unwrap();
+            let mut answer = Vec::new();
+            // The node closes the stream, with or without a refusal before.
+            let _ = stream.read_to_end(&mut answer).await;
+            assert!(answer.len() < 300);
+        }
+    }
+    world.file("file", "kept");
+    world.run(["put", "file", "--wait", "all"]).ok();
+}

@@ -1,0 +1,11 @@
+//! The program as its users run it: real processes, sockets and disks, one network per test.
+
+#![allow(clippy::unwrap_used)] // helpers outside of test functions are test code as well
+
+mod bad_input;
+mod demo;
+mod found;
+mod hostile;
+mod main_job;
+mod support;
+mod survive;

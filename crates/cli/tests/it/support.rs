@@ -1,0 +1,209 @@
+//! A network in a temporary folder, and the program run against it with a home folder of its own.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use holdfast_client::network::Network;
+use holdfast_core::block::BlockId;
+use holdfast_node::folder::NodeFolder;
+use holdfast_proofs::slots::{self, Bucket};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program under test.
+pub(crate) const HOLDFAST: &str = env!("CARGO_BIN_EXE_holdfast");
+
+/// What a run of the program gave.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// The result object of a run with `--json`.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The stable reason of a failed run with `--json`.
+    pub(crate) fn reason(&self) -> String {
+        let problem = self.stderr.lines().last().expect("a failure says why");
+        let problem: Value =
+            serde_json::from_str(problem).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        problem["reason"].as_str().expect("a problem has a reason").to_owned()
+    }
+
+    /// The last word of the last line.
+    pub(crate) fn last_word(&self) -> &str {
+        self.stdout.split_whitespace().last().unwrap_or_default()
+    }
+
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// A folder with a home folder and a temporary folder in it, and perhaps a network.
+pub(crate) struct World {
+    folder: TempDir,
+}
+
+impl World {
+    /// Nothing but empty folders.
+    pub(crate) fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("home")).unwrap();
+        fs::create_dir(folder.path().join("tmp")).unwrap();
+        Self { folder }
+    }
+
+    /// A running network of `nodes` nodes.
+    pub(crate) fn with_network(nodes: u16) -> Self {
+        let world = Self::empty();
+        let count = nodes.to_string();
+        world.run(["net", "up", "--nodes", &count, "--dir", "net"]).ok();
+        world
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file in the folder.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The program, in the folder, with nothing of the tester's environment.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(HOLDFAST);
+        command
+            .env_clear()
+            .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Run {
+        self.command().args(args).output().unwrap().into()
+    }
+
+    /// Runs the program to its end with `--json`.
+    pub(crate) fn run_json<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Run {
+        self.command().arg("--json").args(args).output().unwrap().into()
+    }
+
+    /// The network as a client sees it.
+    pub(crate) fn network(&self) -> Network {
+        Network::load(&self.path("net")).unwrap()
+    }
+
+    /// Folders of all nodes.
+    pub(crate) fn nodes(&self) -> Vec<NodeFolder> {
+        let nodes = fs::read_dir(self.path("net/nodes")).unwrap();
+        nodes.map(|entry| NodeFolder::at(&entry.unwrap().path())).collect()
+    }
+
+    /// Folders of the nodes that own the slots of a piece, in slot order.
+    pub(crate) fn holders(&self, cid: &str) -> Vec<NodeFolder> {
+        let cid: BlockId = cid.parse().unwrap();
+        let network = self.network();
+        let members = network.committee.members();
+        let folders = self.nodes();
+        let folder_of = |place: &usize| {
+            let node = members[*place].node;
+            folders.iter().find(|folder| folder.member().unwrap().node == node).unwrap().clone()
+        };
+        slots::order(Bucket::of(&cid), members).iter().take(4).map(folder_of).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.path("net/nodes").exists() {
+            let stopped = self.run(["net", "down", "--dir", "net"]);
+            if !std::thread::panicking() {
+                stopped.ok();
+            }
+        }
+    }
+}
+
+/// Kills a running node without warning, and returns when its lock is free.
+pub(crate) fn kill(node: &NodeFolder) {
+    signal(node.running().unwrap().expect("the node runs"), Signal::KILL);
+    wait_until("the killed node is gone", || node.running().unwrap().is_none());
+}
+
+/// Sends a signal to a process that the test started.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+/// Waits for a state, for at most 20 seconds.
+pub(crate) fn wait_until(what: &str, state: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !state() {
+        assert!(std::time::Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Command lines of living processes that name a folder.
+pub(crate) fn processes_naming(folder: &Path) -> Vec<String> {
+    let needle = folder.to_str().unwrap();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).replace('\0', " ");
+        if words.contains(needle) && entry.file_name() != std::process::id().to_string().as_str() {
+            found.push(words);
+        }
+    }
+    found
+}
+
+/// Process ids of a process's children.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// Bytes that look random and are the same every time.
+pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(&mut next).flatten().take(bytes).collect()
+}
