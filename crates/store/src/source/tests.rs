@@ -3,6 +3,7 @@ use crate::import::{ImportProfile, import};
 use holdfast_core::check::PieceChecker;
 use holdfast_core::walk::InMemory;
 use std::fs;
+use std::sync::Arc;
 
 fn read_all(plan: &Arc<Plan>, step: usize) -> Result<Vec<u8>, SourceError> {
     let mut reader = plan.reader()?;
