@@ -96,7 +96,8 @@ pub(crate) fn network(common: &Common) -> Result<Network, Failure> {
     Ok(Network::load(&folder(common)?)?)
 }
 
-/// The network id that `verify` trusts: flag or `HOLDFAST_NETWORK_ID`, then the chosen network's, then the file's.
+/// The network id that `verify` trusts: flag or `HOLDFAST_NETWORK_ID`, then the network named by flag or
+/// environment, then `network_id` of the file, then the network of the file or the one started last.
 pub(crate) fn trusted_id(common: &Common, given: Option<NetworkId>) -> Result<NetworkId, Failure> {
     if let Some(id) = given {
         return Ok(id);

@@ -14,7 +14,7 @@ use holdfast_protocol::put::PUT_FRAME_BYTES;
 use holdfast_store::source::{Plan, PlanReader, SourceError};
 
 /// Bytes of a segment: one data frame.
-pub const SEGMENT_BYTES: u64 = PUT_FRAME_BYTES as u64;
+const SEGMENT_BYTES: u64 = PUT_FRAME_BYTES as u64;
 
 /// Segments kept for those who follow: 4 MiB.
 const WINDOW: usize = 16;
@@ -56,19 +56,14 @@ impl Feed {
         }))
     }
 
-    /// Length of the piece.
-    pub fn piece_bytes(&self) -> u64 {
-        self.plan.piece_bytes()
-    }
-
     /// Becomes the piece root when the piece was read to its end.
     pub fn root(&self) -> tokio::sync::watch::Receiver<Option<PieceRoot>> {
         self.root.subscribe()
     }
 
-    /// A reader from a byte on; it must be the start of a segment or the end of the piece.
-    pub fn follow(self: &Arc<Self>, from: u64) -> Follower {
-        Follower { feed: self.clone(), next: from.div_ceil(SEGMENT_BYTES), own: None }
+    /// A reader from the first byte on.
+    pub fn follow(self: &Arc<Self>) -> Follower {
+        Follower { feed: self.clone(), next: 0, own: None }
     }
 
     /// Reads to the end if nobody else does: the root is needed even if every slot holds the piece.

@@ -1,6 +1,6 @@
 //! Performs what the fetch machine decides: a CID becomes a file, a folder or a CAR.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -177,7 +177,8 @@ struct Source<'a, P> {
     ready: BTreeMap<BlockId, Vec<u8>>,
     recent: VecDeque<(BlockId, Vec<u8>)>,
     recent_bytes: usize,
-    unavailable: Option<BlockId>,
+    /// Blocks that nobody asked so far has.
+    unavailable: BTreeSet<BlockId>,
     fetched: Fetched,
     progress: P,
 }
@@ -207,7 +208,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             ready: BTreeMap::new(),
             recent: VecDeque::new(),
             recent_bytes: 0,
-            unavailable: None,
+            unavailable: BTreeSet::new(),
             fetched: Fetched::default(),
             progress,
         };
@@ -265,9 +266,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                 self.recent_bytes -= data.len();
                 return Ok(data);
             }
-            if let Some(missing) = self.unavailable.take() {
-                self.ask_strangers(missing)?;
-            }
+            self.ask_strangers()?;
             let due = self.fetch.next_tick().map(|due| self.started + due);
             let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
             let input = tokio::select! {
@@ -288,8 +287,9 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
         }
     }
 
-    /// No provider has the block: asks everyone else once, then gives up.
-    fn ask_strangers(&mut self, id: BlockId) -> Result<(), GetError> {
+    /// If nobody has some block: asks everyone else once, then gives up.
+    fn ask_strangers(&mut self) -> Result<(), GetError> {
+        let Some(id) = self.unavailable.first().copied() else { return Ok(()) };
         let strangers = std::mem::take(&mut self.strangers);
         if strangers.is_empty() {
             let (reached, asked) = (self.reached, self.places.len());
@@ -299,7 +299,9 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             });
         }
         self.dial(strangers);
-        self.step(Input::Demand(id));
+        for id in std::mem::take(&mut self.unavailable) {
+            self.step(Input::Demand(id));
+        }
         Ok(())
     }
 
@@ -336,7 +338,9 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                     (self.progress)(data.len() as u64);
                     self.ready.insert(id, data);
                 }
-                Effect::Unavailable(id) => self.unavailable = Some(id),
+                Effect::Unavailable(id) => {
+                    self.unavailable.insert(id);
+                }
                 Effect::Drop(provider, why) => {
                     let member = &self.network.committee.members()[self.places[provider]];
                     tracing::info!(node = %member.node.short(), why, "passing over a provider");

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::ask;
-use crate::feed::{Feed, Follower, SEGMENT_BYTES};
+use crate::feed::{Feed, Follower};
 use crate::network::Network;
 
 /// Events waiting for the machine: a few per slot of the largest profile.
@@ -176,7 +176,8 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         match effect {
             Effect::Dial(slot) => self.dial(slot),
             Effect::Send(slot, message) => self.order(slot, Order::Message(message)),
-            Effect::Stream(slot, from) => self.stream(slot, from),
+            Effect::Stream(slot) => self.order(slot, Order::Stream(self.feed.follow())),
+            Effect::FindRoot => self.find_root(),
             Effect::Close(slot) => {
                 let stream = &mut self.slots[usize::from(slot)];
                 stream.orders = None;
@@ -221,19 +222,14 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         let _ = orders.try_send(order);
     }
 
-    fn stream(&mut self, slot: u16, from: u64) {
+    /// Every slot may hold the piece already; its root is needed all the same.
+    fn find_root(&mut self) {
         let (feed, events) = (self.feed.clone(), self.events.clone());
-        if from == feed.piece_bytes() {
-            // The slot holds the piece. Its root is needed all the same.
-            self.tasks.spawn(async move {
-                if let Err(error) = feed.read_to_end().await {
-                    let _ = events.send(Event::Source(error)).await; // the driver may be done
-                }
-            });
-        } else {
-            debug_assert_eq!(from % SEGMENT_BYTES, 0);
-            self.order(slot, Order::Stream(feed.follow(from)));
-        }
+        self.tasks.spawn(async move {
+            if let Err(error) = feed.read_to_end().await {
+                let _ = events.send(Event::Source(error)).await; // the driver may be done
+            }
+        });
     }
 }
 

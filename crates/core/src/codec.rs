@@ -143,6 +143,18 @@ impl<const MAX: usize> Text<MAX> {
         Ok(Self(text))
     }
 
+    /// What fits of a text: control characters are left out, and it is cut between two characters.
+    pub fn cut(text: &str) -> Self {
+        let mut kept = String::new();
+        for c in text.chars().filter(|c| !c.is_control()) {
+            if kept.len() + c.len_utf8() > MAX {
+                break;
+            }
+            kept.push(c);
+        }
+        Self(kept)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

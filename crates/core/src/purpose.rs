@@ -2,7 +2,7 @@
 //!
 //! The bytes that are signed are `tag ‖ 0x00 ‖ network id (32) ‖ BLAKE3(DAG-CBOR of the object) (32)`. The tag
 //! names the purpose and its version, so a signature made for one purpose, version or network is worthless
-//! for every other. Specification: docs/spec/signatures.md.
+//! for every other. Specification: docs/spec/encoding.md.
 
 use serde::Serialize;
 

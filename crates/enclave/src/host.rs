@@ -6,12 +6,18 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use holdfast_core::bls;
 use holdfast_core::id::NetworkId;
 use holdfast_proofs::statement::Statement;
 
 use crate::call::{self, Answer, Availability, Call, Identity, VERSION};
+
+/// An answer takes one disk sync and one signature; an enclave that needs longer hangs and counts as dead.
+const ANSWER_WINDOW: Duration = Duration::from_secs(30);
+/// Between the end of the socket and that of the process lies the closing of one database.
+const END_WINDOW: Duration = Duration::from_secs(5);
 
 /// Why a call gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +68,7 @@ impl Host {
     }
 
     fn hello(mut socket: UnixStream, process: Option<Child>) -> Result<Self, HostError> {
+        socket.set_read_timeout(Some(ANSWER_WINDOW))?;
         match exchange(&mut socket, &Call::Hello(VERSION))? {
             Answer::Identity(identity) => Ok(Self { identity, socket: Mutex::new(Some(socket)), process }),
             Answer::Refused(why) => Err(HostError::Refused(why.to_string())),
@@ -122,13 +129,26 @@ fn exchange(socket: &mut UnixStream, call: &Call) -> io::Result<Answer> {
     call::read(socket)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
+/// Waits for a process whose socket was closed; one that does not end by itself is killed.
+fn end(process: &mut Child) -> io::Result<()> {
+    let deadline = Instant::now() + END_WINDOW;
+    while process.try_wait()?.is_none() {
+        if Instant::now() >= deadline {
+            process.kill()?;
+            return process.wait().map(drop);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 impl Drop for Host {
     fn drop(&mut self) {
         self.socket.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(process) = &mut self.process
-            && let Err(error) = process.wait()
+            && let Err(error) = end(process)
         {
-            tracing::warn!(%error, "could not wait for the enclave process");
+            tracing::warn!(%error, "could not end the enclave process");
         }
     }
 }

@@ -31,8 +31,8 @@ struct Promise {
 /// Why something was not journaled.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another piece root was signed for this CID.
-    #[error("piece root {signed} was signed for this CID before, {asked} is asked now")]
+    /// Another piece root, or another length, was signed for this CID.
+    #[error("this CID was signed with root {signed}; root {asked}, or another length, is refused")]
     SecondRoot {
         /// The root signed before.
         signed: PieceRoot,
@@ -97,7 +97,7 @@ impl Journal {
         if let Some(row) = table.get(&key[..])? {
             let before: Promise =
                 codec::decode(row.value(), PROMISE_BYTES_MAX).map_err(|_| JournalError::Damaged)?;
-            if before.root != promise.root {
+            if (before.root, before.bytes) != (promise.root, promise.bytes) {
                 return Err(JournalError::SecondRoot { signed: before.root, asked: promise.root });
             }
             promise_now.retain_until = before.retain_until.max(promise.retain_until);

@@ -47,8 +47,11 @@ pub struct Keys {
 #[derive(Serialize_tuple, Deserialize_tuple)]
 struct Stored {
     version: u8,
+    #[serde(with = "serde_bytes")]
     ed25519: [u8; 32],
+    #[serde(with = "serde_bytes")]
     bls: [u8; 32],
+    #[serde(with = "serde_bytes")]
     box_key: [u8; 32],
 }
 

@@ -80,18 +80,14 @@ impl Enclave {
             Err(error @ JournalError::SecondRoot { .. }) => refused(&error.to_string()),
             Err(error) => {
                 tracing::error!(%error, "the journal failed");
-                Answer::Failed(text("the journal failed; the enclave's log says how"))
+                Answer::Failed(Text::cut("the journal failed; the enclave's log says how"))
             }
         }
     }
 }
 
 fn refused(why: &str) -> Answer {
-    Answer::Refused(text(why))
-}
-
-fn text(text: &str) -> Text<200> {
-    Text::new(text).expect("our own texts are short and printable")
+    Answer::Refused(Text::cut(why))
 }
 
 /// Runs an enclave process: its state is in `folder`, the host's socket is standard input.

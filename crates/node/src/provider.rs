@@ -24,6 +24,9 @@ const PUTS_MAX: usize = 16;
 const GETS_MAX: usize = 64;
 /// Questions at once. Each holds one message.
 const ASKS_MAX: usize = 64;
+/// Streams of one protocol that wait for their turn. What they have sent lies in memory, up to 256 KiB each;
+/// further ones are closed at once, which their clients take as a reason to try again.
+const WAITING_MAX: usize = 128;
 
 /// What every task of a provider shares.
 pub struct Provider {
@@ -70,11 +73,17 @@ where
 {
     let mut incoming = net.accept(protocol);
     let (provider, stop, tasks) = (provider.clone(), stop.clone(), tasks.clone());
+    let admitted = Arc::new(Semaphore::new(max + WAITING_MAX));
     let permits = Arc::new(Semaphore::new(max));
     async move {
         while let Some((peer, stream)) = incoming.next().await {
+            let Ok(admission) = admitted.clone().try_acquire_owned() else {
+                tracing::warn!(%peer, protocol, "too many streams; closed one");
+                continue;
+            };
             let (provider, stop, permits) = (provider.clone(), stop.clone(), permits.clone());
             tasks.spawn(async move {
+                let _admission = admission;
                 let work = async {
                     let _permit = permits.acquire().await.expect("the semaphore is never closed");
                     run(provider, peer, stream).await;

@@ -72,8 +72,10 @@ pub enum Effect {
     Dial(u16),
     /// Send a message.
     Send(u16, PutRequest),
-    /// Send the piece's bytes from this offset to its end. Answer with `Progress` and `Streamed`, or `Lost`.
-    Stream(u16, u64),
+    /// Send the piece's bytes. Answer with `Progress` and `Streamed`, or `Lost`.
+    Stream(u16),
+    /// Read the piece to its root even if nobody takes its bytes. Answer with `Root`.
+    FindRoot,
     /// Close the stream to the slot, if there is one, and stop sending.
     Close(u16),
     /// The dispersal is over: see [`Dispersal::into_outcome`].
@@ -82,12 +84,25 @@ pub enum Effect {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Slot {
-    Resting { until: Duration },
-    Dialing { since: Duration },
-    Opening { since: Duration },
-    Streaming { since: Duration },
+    Resting {
+        until: Duration,
+    },
+    Dialing {
+        since: Duration,
+    },
+    Opening {
+        since: Duration,
+    },
+    Streaming {
+        since: Duration,
+    },
+    /// All bytes are sent and the stream waits for the root.
     AwaitingRoot,
-    Sealing { since: Duration },
+    /// The slot holds the piece; it is dialed again when the root is known.
+    Held,
+    Sealing {
+        since: Duration,
+    },
     Receipted,
     Failed(SlotFailure),
 }
@@ -196,8 +211,13 @@ impl<'a> Dispersal<'a> {
             Input::Root(root) => {
                 self.root = Some(root);
                 for slot in 0..self.profile.n {
-                    if *self.slot(slot) == Slot::AwaitingRoot {
-                        self.seal(now, slot, out);
+                    match self.slot(slot) {
+                        Slot::AwaitingRoot => self.seal(now, slot, out),
+                        Slot::Held => {
+                            *self.slot(slot) = Slot::Dialing { since: now };
+                            out.push(Effect::Dial(slot));
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -238,18 +258,21 @@ impl<'a> Dispersal<'a> {
 
     fn reply(&mut self, now: Duration, slot: u16, reply: PutReply, out: &mut Vec<Effect>) {
         match (self.slot(slot).clone(), reply) {
-            (Slot::Opening { .. }, PutReply::Accept(from)) if from <= self.offer.piece_bytes => {
-                if from == self.offer.piece_bytes {
-                    // Held already. The root is learnt by reading the piece, whoever it is sent to.
-                    out.push(Effect::Stream(slot, from));
+            (Slot::Opening { .. }, PutReply::Accept(0)) => {
+                *self.slot(slot) = Slot::Streaming { since: now };
+                out.push(Effect::Stream(slot));
+            }
+            (Slot::Opening { .. }, PutReply::Accept(from)) if from == self.offer.piece_bytes => {
+                if self.root.is_some() {
                     self.seal(now, slot, out);
                 } else {
-                    *self.slot(slot) = Slot::Streaming { since: now };
-                    out.push(Effect::Stream(slot, from));
+                    // Held already. Reading the piece to its root may take longer than an idle stream lives.
+                    *self.slot(slot) = Slot::Held;
+                    out.extend([Effect::Close(slot), Effect::FindRoot]);
                 }
             }
             (Slot::Sealing { .. }, PutReply::Receipt(signature)) => self.receipt(now, slot, signature, out),
-            (Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. }, _) => {}
+            (Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. } | Slot::Held, _) => {}
             (_, PutReply::Refuse(refusal)) => self.fail(slot, SlotFailure::Refused(refusal), out),
             _ => self.fail(slot, SlotFailure::Misbehaved("sent a message out of place"), out),
         }
@@ -302,7 +325,7 @@ impl<'a> Dispersal<'a> {
     }
 
     fn lost(&mut self, now: Duration, slot: u16, why: String, out: &mut Vec<Effect>) {
-        if matches!(self.slot(slot), Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. }) {
+        if matches!(self.slot(slot), Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. } | Slot::Held) {
             return;
         }
         let attempts = self.attempts[usize::from(slot)];
@@ -368,7 +391,7 @@ impl Slot {
             Self::Dialing { since } => Some(*since + DIAL_WINDOW),
             Self::Opening { since } | Self::Streaming { since } => Some(*since + STALL_WINDOW),
             Self::Sealing { since } => Some(*since + SEAL_WINDOW),
-            Self::AwaitingRoot | Self::Receipted | Self::Failed(_) => None,
+            Self::AwaitingRoot | Self::Held | Self::Receipted | Self::Failed(_) => None,
         }
     }
 }

@@ -16,10 +16,12 @@ use crate::get::{WANT_MAX, Want};
 const WINDOW_BYTES: u64 = 8 << 20;
 /// Blocks on the way at once, at least: enough for two providers of the largest blocks.
 const WINDOW_BLOCKS_MIN: u64 = 4;
-/// Blocks on the way at once, at most: small blocks are bound by round trips.
-const WINDOW_BLOCKS_MAX: u64 = WANT_MAX as u64;
-/// No block for so long means that a provider is frozen.
-const STALL_WINDOW: Duration = Duration::from_secs(10);
+/// Blocks on the way at once, at most. Small blocks are bound by round trips; but after small ones any block may
+/// be of the largest size, so this is also a bound of memory: 128 MiB in the worst case.
+const WINDOW_BLOCKS_MAX: u64 = 64;
+const _: () = assert!(WINDOW_BLOCKS_MAX <= WANT_MAX as u64, "a window is asked for in one message");
+/// No block for so long means that a provider is frozen. The window may be 8 MiB, and blocks come one by one.
+const STALL_WINDOW: Duration = Duration::from_secs(30);
 
 /// Number of a provider within one fetch.
 pub type ProviderIndex = usize;

@@ -114,9 +114,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with an explanation, which is cut if it is long.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        let clean: String = detail.into().chars().filter(|c| !c.is_control()).collect();
-        let cut = clean.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= 200).last();
-        let detail = Text::new(&clean[..cut.unwrap_or(0)]).expect("cut and cleaned");
+        let detail = Text::cut(&detail.into());
         Self { reason, detail }
     }
 }

@@ -136,7 +136,10 @@ impl Store {
     /// If folder or index cannot be opened.
     pub fn open(folder: &Path, quota: u64) -> Result<Self, PutError> {
         let volume = DiskVolume::open(folder).map_err(PutError::Write)?;
-        Self::new(Box::new(volume), Index::open(&folder.join("index.redb"))?, quota)
+        let index = Index::open(&folder.join("index.redb"))?;
+        // A lost index would make every piece look unfinished.
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(PutError::Write)?;
+        Self::new(Box::new(volume), index, quota)
     }
 
     /// A store over a volume and an index.
@@ -177,6 +180,23 @@ impl Store {
     /// If the index cannot be read.
     pub fn piece(&self, cid: &BlockId) -> Result<Option<PieceRow>, IndexError> {
         self.0.index.piece(cid)
+    }
+
+    /// What is known of a piece whose objects are really there, in full length. A piece that the index knows and
+    /// the volume has lost can be put again.
+    ///
+    /// # Errors
+    /// If index or volume cannot be read.
+    pub fn held(&self, cid: &BlockId) -> Result<Option<PieceRow>, ReadError> {
+        let Some(row) = self.piece(cid)? else { return Ok(None) };
+        for (part, expected) in [(Part::Data, row.bytes), (Part::Outboard, tree::outboard_bytes(row.bytes))] {
+            let length = self.0.volume.length(&Name { root: row.root, part });
+            if length.map_err(|source| ReadError::Read { root: row.root, source })? != Some(expected) {
+                tracing::error!(%cid, root = %row.root.short(), ?part, "a piece is lost or cut on disk");
+                return Ok(None);
+            }
+        }
+        Ok(Some(row))
     }
 
     /// Bytes of a block, checked against its name; `None` if no piece here has it.

@@ -47,6 +47,12 @@ pub trait Volume: Send + Sync {
     /// `NotFound` if there is no such object, `UnexpectedEof` if it is shorter.
     fn read_at(&self, name: &Name, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
 
+    /// Length of an object, or `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// If it cannot be looked at.
+    fn length(&self, name: &Name) -> io::Result<Option<u64>>;
+
     /// Removes an object, and returns when its name is gone from stable storage. Removing what is not there
     /// succeeds.
     ///

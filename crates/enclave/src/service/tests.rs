@@ -44,6 +44,8 @@ fn a_second_root_for_one_cid_is_refused_also_after_a_restart() {
     let (host, thread) = start(folder.path());
     let signature = host.availability(&network, &first).unwrap();
     assert!(matches!(host.availability(&network, &second), Err(HostError::Refused(_))));
+    let longer = Statement { piece_bytes: first.piece_bytes + 1, ..first.clone() };
+    assert!(matches!(host.availability(&network, &longer), Err(HostError::Refused(_))));
     drop(host);
     thread.join().unwrap().unwrap();
 

@@ -18,6 +18,9 @@ use super::Provider;
 /// A client that sends nothing for so long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
+/// What a client is told of trouble that only the operator can mend.
+const STORE_FAILED: &str = "the provider's store failed";
+
 /// Serves one put.
 pub(super) async fn run(provider: Arc<Provider>, peer: PeerId, stream: Stream) {
     let (reader, writer) = split(stream);
@@ -94,18 +97,20 @@ impl Conversation {
 
     async fn reserve(&mut self, cid: holdfast_core::block::BlockId, bytes: u64) -> Room {
         let store = self.provider.store.clone();
-        let found = blocking(move || match store.piece(&cid) {
-            Ok(Some(row)) => Ok((None, Room::Held(row.root, row.bytes))),
-            Ok(None) => store.draft(cid, bytes).map(|draft| (Some(draft), Room::Ready)),
-            Err(error) => Err(error.into()),
-        });
-        match found.await {
-            Ok((draft, room)) => {
-                self.draft = draft;
-                room
+        let found = blocking(move || match store.held(&cid) {
+            Ok(Some(row)) => (None, Room::Held(row.root, row.bytes)),
+            Ok(None) => match store.draft(cid, bytes) {
+                Ok(draft) => (Some(draft), Room::Ready),
+                Err(error) => (None, Room::Refused(refusal(&error))),
+            },
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+                (None, Room::Refused(Refusal::new(Reason::Internal, STORE_FAILED)))
             }
-            Err(error) => Room::Refused(refusal(&error)),
-        }
+        });
+        let (draft, room) = found.await;
+        self.draft = draft;
+        room
     }
 
     async fn write(&mut self) -> Result<(), Refusal> {
@@ -167,7 +172,7 @@ fn refusal(error: &PutError) -> Refusal {
         PutError::Check(_) if error.fault() == holdfast_core::Fault::Peer => Reason::Piece,
         PutError::Check(_) | PutError::Write(_) | PutError::Index(_) => {
             tracing::error!(error = error as &dyn std::error::Error, "the store failed");
-            return Refusal::new(Reason::Internal, "the provider's store failed");
+            return Refusal::new(Reason::Internal, STORE_FAILED);
         }
     };
     Refusal::new(reason, explain(error))

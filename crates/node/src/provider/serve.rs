@@ -1,6 +1,7 @@
 //! Serves blocks, in the order asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_core::block::BlockId;
 use holdfast_net::frames::{FrameError, split};
@@ -9,6 +10,9 @@ use holdfast_protocol::get::{GetReply, Want};
 
 use super::Provider;
 use super::intake::blocking;
+
+/// A client that asks for nothing for so long is closed.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Serves one fetch.
 pub(super) async fn run(provider: Arc<Provider>, peer: PeerId, stream: Stream) {
@@ -19,7 +23,12 @@ pub(super) async fn run(provider: Arc<Provider>, peer: PeerId, stream: Stream) {
 
 async fn conversation(provider: &Arc<Provider>, stream: Stream) -> Result<(), FrameError> {
     let (mut reader, mut writer) = split(stream);
-    while let Some(want) = reader.message::<Want>().await? {
+    loop {
+        // A client that asks for nothing frees its place for another.
+        let want = tokio::time::timeout(SILENCE_MAX, reader.message::<Want>()).await;
+        let Some(want) = want.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?? else {
+            break;
+        };
         for id in want.blocks.iter() {
             match read(provider, *id).await {
                 Some(data) => writer.data(&data).await?,

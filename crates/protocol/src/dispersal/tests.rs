@@ -145,6 +145,7 @@ fn frozen_slots_are_passed_over_at_every_stage() {
         for slot in 1..4 {
             dispersal.step(Duration::ZERO, Input::Connected(slot), &mut out);
             dispersal.step(Duration::ZERO, Input::Reply(slot, PutReply::Accept(100)), &mut out);
+            assert_eq!(out[out.len() - 2..], [Effect::Close(slot), Effect::FindRoot]);
         }
         let deadline = dispersal.next_tick().unwrap();
         out.clear();
@@ -156,7 +157,9 @@ fn frozen_slots_are_passed_over_at_every_stage() {
 #[test]
 fn messages_out_of_place_end_the_slot() {
     let (network, offer) = network();
-    for reply in [PutReply::Accept(101), PutReply::Receipt(bls::Signature::new([1; 48]))] {
+    for reply in
+        [PutReply::Accept(101), PutReply::Accept(50), PutReply::Receipt(bls::Signature::new([1; 48]))]
+    {
         let mut out = Vec::new();
         let mut dispersal =
             Dispersal::new(&network.committee, offer.clone(), Wait::Quorum, &mut out).unwrap();
@@ -165,4 +168,28 @@ fn messages_out_of_place_end_the_slot() {
         assert_eq!(out.last(), Some(&Effect::Close(2)));
         assert!(matches!(dispersal.into_outcome().slots[2].1, Some(SlotFailure::Misbehaved(_))));
     }
+}
+
+/// Reading a large piece takes longer than a provider waits on a silent stream.
+#[test]
+fn slots_that_hold_the_piece_are_dialed_again_when_the_root_is_known() {
+    let (network, offer) = network();
+    let mut out = Vec::new();
+    let mut dispersal = Dispersal::new(&network.committee, offer.clone(), Wait::All, &mut out).unwrap();
+    for slot in 0..4 {
+        dispersal.step(seconds(1), Input::Connected(slot), &mut out);
+        dispersal.step(seconds(1), Input::Reply(slot, PutReply::Accept(100)), &mut out);
+    }
+    assert_eq!(dispersal.next_tick(), None, "nothing is late while the piece is read");
+    out.clear();
+    dispersal.step(seconds(3600), Input::Root(ROOT), &mut out);
+    assert_eq!(out, (0..4).map(Effect::Dial).collect::<Vec<_>>());
+    for slot in 0..4 {
+        out.clear();
+        dispersal.step(seconds(3600), Input::Connected(slot), &mut out);
+        dispersal.step(seconds(3600), Input::Reply(slot, PutReply::Accept(100)), &mut out);
+        assert_eq!(out.last(), Some(&Effect::Send(slot, PutRequest::Seal(ROOT))));
+        step(&mut dispersal, seconds(3600), receipt(&network, &offer, slot));
+    }
+    assert_eq!(signers(&dispersal.into_outcome()), [0, 1, 2, 3]);
 }

@@ -143,3 +143,22 @@ fn a_store_opens_again_with_everything_sealed_and_nothing_else() {
     assert_eq!(store.usage().bytes, kept.1.len() as u64);
     assert_eq!(store.0.volume.list().unwrap().len(), 2, "data and outboard of the one piece");
 }
+
+#[test]
+fn a_piece_that_the_disk_has_lost_is_not_held_and_can_be_put_again() {
+    for part in [Part::Data, Part::Outboard] {
+        let (store, volume) = memory();
+        let lost = piece(8, 40_000);
+        let root = put(&store, &lost).unwrap();
+        let usage = store.usage();
+        assert!(store.held(&lost.0).unwrap().is_some());
+        volume.damage(&Name { root, part }, |data| data.truncate(10));
+        assert!(store.held(&lost.0).unwrap().is_none());
+        volume.remove(&Name { root, part }).unwrap();
+        assert!(store.held(&lost.0).unwrap().is_none());
+        put(&store, &lost).unwrap();
+        assert!(store.held(&lost.0).unwrap().is_some());
+        assert_eq!(store.block(&lost.0).unwrap(), Some(vec![8; 40_000]));
+        assert_eq!(store.usage(), usage, "it counts once");
+    }
+}

@@ -1,4 +1,4 @@
-//! Objects as files: `pieces/ab/ab12….car` and `.tree`, drafts as nameless files in `scratch/`.
+//! Objects as files: `pieces/ab/ab12….car` and `.tree`; drafts are temporary files in `scratch/`.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -30,6 +30,11 @@ impl DiskVolume {
             fs::remove_dir_all(&scratch)?;
         }
         fs::create_dir_all(&scratch)?;
+        // All folders exist and are durable before the first object, so that publishing syncs one folder only.
+        for first in 0..=u8::MAX {
+            fs::create_dir_all(pieces.join(format!("{first:02x}")))?;
+        }
+        sync_folder(&pieces)?;
         sync_folder(folder)?;
         Ok(Self { pieces, scratch })
     }
@@ -55,6 +60,14 @@ impl Volume for DiskVolume {
 
     fn read_at(&self, name: &Name, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         File::open(self.path(name))?.read_exact_at(buffer, offset)
+    }
+
+    fn length(&self, name: &Name) -> io::Result<Option<u64>> {
+        match fs::metadata(self.path(name)) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn remove(&self, name: &Name) -> io::Result<()> {
@@ -115,10 +128,6 @@ impl Draft for FileDraft {
         file.as_file().sync_data()?;
         let path = DiskVolume { pieces: self.pieces.clone(), scratch: PathBuf::new() }.path(name);
         let folder = path.parent().expect("objects lie in a folder");
-        if !folder.exists() {
-            fs::create_dir_all(folder)?;
-            sync_folder(&self.pieces)?;
-        }
         file.persist(&path).map_err(|error| error.error)?;
         sync_folder(folder)
     }

@@ -45,6 +45,11 @@ impl Volume for MemoryVolume {
         Ok(())
     }
 
+    fn length(&self, name: &Name) -> io::Result<Option<u64>> {
+        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(objects.get(name).map(|object| object.len() as u64))
+    }
+
     fn remove(&self, name: &Name) -> io::Result<()> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(())

@@ -24,6 +24,8 @@ fn check_behaviour(volume: &dyn Volume) {
     }
     assert_eq!(volume.read_at(&second, 0, &mut buffer).unwrap_err().kind(), io::ErrorKind::NotFound);
 
+    assert_eq!((volume.length(&first).unwrap(), volume.length(&second).unwrap()), (Some(8), None));
+
     let mut dropped = volume.draft().unwrap();
     dropped.write_all(b"gone").unwrap();
     drop(dropped);
