@@ -1,11 +1,13 @@
 //! The grammar of the command line.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::OsStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use holdfast_core::block::BlockId;
-use holdfast_core::id::NetworkId;
+use holdfast_core::id::{NetworkId, Timestamp};
 use holdfast_proofs::genesis::Weight;
 use holdfast_store::import::ImportProfile;
 
@@ -35,8 +37,15 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Folder of the network to use [default: the network started last]
-    #[arg(long, global = true, env = "HOLDFAST_NETWORK", value_name = "DIR")]
-    pub(crate) network: Option<PathBuf>,
+    #[arg(long, global = true, env = "HOLDFAST_NETWORK", value_name = "DIR", value_parser = OsStringValueParser::new())]
+    network: Option<OsString>,
+}
+
+impl Common {
+    /// The network named by flag or environment; an empty name is none.
+    pub(crate) fn network(&self) -> Option<&Path> {
+        self.network.as_ref().filter(|folder| !folder.is_empty()).map(Path::new)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,9 +140,9 @@ pub(crate) struct VerifyArgs {
     /// The network that you trust
     #[arg(long, env = "HOLDFAST_NETWORK_ID", value_name = "HEX")]
     pub(crate) network_id: Option<NetworkId>,
-    /// Judge as of this time (seconds since 1970) instead of now
-    #[arg(long, value_name = "TIME")]
-    pub(crate) at: Option<u64>,
+    /// Judge as of this time instead of now: 2027-01-31T12:00:00Z, or seconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    pub(crate) at: Option<Timestamp>,
     /// Also check that this is the file or folder that was stored
     #[arg(long, value_name = "F")]
     pub(crate) file: Option<PathBuf>,
@@ -243,6 +252,15 @@ fn weight(text: &str) -> Result<Weight, String> {
     text.parse().ok().and_then(Weight::new).ok_or_else(|| "a number from 1 to 16".to_owned())
 }
 
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Timestamp(seconds));
+    }
+    let time = humantime::parse_rfc3339_weak(text).map_err(|error| error.to_string())?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).map_err(|_| "before 1970".to_owned())?;
+    Ok(Timestamp(since.as_secs()))
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit);
@@ -265,6 +283,15 @@ mod tests {
     #[test]
     fn the_grammar_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_written_as_dates_or_seconds() {
+        assert_eq!(timestamp("1795203298"), Ok(Timestamp(1_795_203_298)));
+        assert_eq!(timestamp("2026-11-20T19:34:58Z"), Ok(Timestamp(1_795_203_298)));
+        for bad in ["", "tomorrow", "-5", "1969-01-01T00:00:00Z"] {
+            assert!(timestamp(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

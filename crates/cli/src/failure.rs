@@ -1,5 +1,6 @@
 //! Exit codes and reasons, in one place: here errors of all layers become what scripts see.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Display;
 
@@ -8,6 +9,7 @@ use holdfast_client::check::CheckError;
 use holdfast_client::get::GetError;
 use holdfast_client::network::NetworkError;
 use holdfast_client::put::PutError;
+use holdfast_core::explain;
 use holdfast_node::folder::FolderError;
 use holdfast_node::node::NodeError;
 use holdfast_store::export::ExportError;
@@ -22,6 +24,7 @@ pub(crate) enum Exit {
     Internal = 1,
     Usage = 2,
     NotFound = 3,
+    NotAllowed = 4,
     Quota = 5,
     Invalid = 6,
     Unreachable = 7,
@@ -31,19 +34,50 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    const ALL: [Self; 11] = [
+        Self::Internal,
+        Self::Usage,
+        Self::NotFound,
+        Self::NotAllowed,
+        Self::Quota,
+        Self::Invalid,
+        Self::Unreachable,
+        Self::Partial,
+        Self::Conflict,
+        Self::Expired,
+        Self::Interrupted,
+    ];
+
+    /// The meaning of an exit code of this program; unknown ones are internal.
+    pub(crate) fn of_code(code: i32) -> Self {
+        Self::ALL.into_iter().find(|exit| *exit as i32 == code).unwrap_or(Self::Internal)
+    }
+
+    /// What an error of the file system means to whoever named the file.
+    pub(crate) fn of_file(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::NotFound,
+            std::io::ErrorKind::PermissionDenied => Self::NotAllowed,
+            std::io::ErrorKind::IsADirectory | std::io::ErrorKind::NotADirectory => Self::Usage,
+            _ => Self::Internal,
+        }
+    }
+}
+
 /// Why a command failed: one clear line, a stable reason and an exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// Stable dotted name for scripts.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Cow<'static, str>,
     /// What went wrong, where, and what to do.
     pub(crate) message: String,
 }
 
 impl Failure {
-    pub(crate) fn new(exit: Exit, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, reason, message: message.into() }
+    pub(crate) fn new(exit: Exit, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { exit, reason: reason.into(), message: message.into() }
     }
 
     fn of(exit: Exit, reason: &'static str, error: &dyn Error) -> Self {
@@ -60,20 +94,6 @@ impl Failure {
     }
 }
 
-/// An error with all its sources on one line.
-pub(crate) fn explain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let more = inner.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = inner.source();
-    }
-    text
-}
-
 /// Whether a file is simply not there.
 fn missing(source: &std::io::Error) -> bool {
     source.kind() == std::io::ErrorKind::NotFound
@@ -82,9 +102,13 @@ fn missing(source: &std::io::Error) -> bool {
 impl From<NetworkError> for Failure {
     fn from(error: NetworkError) -> Self {
         match &error {
-            NetworkError::File { source, .. } if missing(source) => {
-                let message = format!("{}; is this the folder of a network?", explain(&error));
-                Self::new(Exit::Usage, "network.missing", message)
+            NetworkError::File { path, source } if missing(source) => {
+                let todo = if path.ends_with("genesis.proofs") {
+                    "the network is not complete: `net create --possession` adds what is missing"
+                } else {
+                    "is this the folder of a network?"
+                };
+                Self::new(Exit::Usage, "network.missing", format!("{}; {todo}", explain(&error)))
             }
             NetworkError::File { .. } => Self::of(Exit::Internal, "network.file", &error),
             NetworkError::Genesis { .. } => Self::of(Exit::Invalid, "network.genesis", &error),
@@ -100,9 +124,8 @@ impl From<ImportError> for Failure {
             ImportError::Read { source, .. } if missing(source) => {
                 Self::of(Exit::NotFound, "file.missing", &error)
             }
-            ImportError::Read { .. } | ImportError::Scratch(_) => {
-                Self::of(Exit::Internal, "file.read", &error)
-            }
+            ImportError::Read { source, .. } => Self::of(Exit::of_file(source), "file.read", &error),
+            ImportError::Scratch(_) => Self::of(Exit::Internal, "file.read", &error),
             ImportError::Name { .. }
             | ImportError::Kind { .. }
             | ImportError::Depth { .. }
@@ -115,7 +138,7 @@ impl From<CarError> for Failure {
     fn from(error: CarError) -> Self {
         match &error {
             CarError::Read(source) if missing(source) => Self::of(Exit::NotFound, "file.missing", &error),
-            CarError::Read(_) => Self::of(Exit::Internal, "file.read", &error),
+            CarError::Read(source) => Self::of(Exit::of_file(source), "file.read", &error),
             CarError::Hash { .. } => Self::of(Exit::Invalid, "car.hash", &error),
             _ => Self::of(Exit::Usage, "car.unsupported", &error),
         }
@@ -161,7 +184,7 @@ impl From<GetError> for Failure {
             GetError::Unreachable { .. } => Self::of(Exit::Unreachable, "get.unreachable", &error),
             GetError::Export(error) => error.into(),
             GetError::Walk(_) => Self::of(Exit::Invalid, "get.dag", &error),
-            GetError::Write { .. } => Self::of(Exit::Internal, "file.write", &error),
+            GetError::Write { ref source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
         }
     }
 }
@@ -178,7 +201,7 @@ impl From<ExportError> for Failure {
                 Self::new(Exit::Usage, "get.not_unixfs", message)
             }
             ExportError::Name { .. } => Self::of(Exit::Invalid, "get.hostile_name", &error),
-            ExportError::Write { .. } => Self::of(Exit::Internal, "file.write", &error),
+            ExportError::Write { source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
         }
     }
 }
@@ -198,6 +221,9 @@ impl From<holdfast_net::StartError> for Failure {
 impl From<FolderError> for Failure {
     fn from(error: FolderError) -> Self {
         match &error {
+            FolderError::File { source, path } if missing(source) && !path.ends_with("node.toml") => {
+                Self::of(Exit::NotFound, "file.missing", &error)
+            }
             FolderError::File { source, .. } if missing(source) => {
                 let message = format!("{}; `holdfast node init` makes a node", explain(&error));
                 Self::new(Exit::NotFound, "node.missing", message)

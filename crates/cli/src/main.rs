@@ -26,7 +26,10 @@ fn main() -> ExitCode {
         let folder: OsString = words.next().unwrap_or_default();
         return holdfast_enclave::service::main(folder.as_ref());
     }
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
     log(if args.command.is_node_run() { "info" } else { "error" }, args.common.json);
     let output = output::Output::new(&args.common);
     match commands::run(args.command, &args.common, &output) {
@@ -36,6 +39,20 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// What the grammar refuses, and what it answers itself: help and version.
+fn usage(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|word| word == "--json");
+    if wants_json && error.use_stderr() {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let failure = failure::Failure::new(failure::Exit::Usage, "usage", message);
+        output::Output::json().failure(&failure);
+    } else if let Err(error) = error.print() {
+        tracing::debug!(%error, "nobody reads the help");
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// Logs go to standard error; `HOLDFAST_LOG` overrides what is logged.

@@ -30,6 +30,11 @@ impl Output {
         Self { json: common.json, quiet: common.quiet, bars }
     }
 
+    /// Talks JSON, before the options are known.
+    pub(crate) fn json() -> Self {
+        Self { json: true, quiet: false, bars: false }
+    }
+
     /// The result: `text` for people, `object` under `schema` for programs.
     pub(crate) fn result(&self, text: &str, schema: &str, object: impl Serialize) {
         if self.json {
@@ -37,9 +42,9 @@ impl Output {
             if let Some(fields) = value.as_object_mut() {
                 fields.insert("schema".into(), format!("holdfast/{schema}/1").into());
             }
-            println!("{value}");
+            print(&value);
         } else {
-            println!("{text}");
+            print(&text);
         }
     }
 
@@ -80,6 +85,16 @@ impl Output {
         bar.set_message(what);
         let lines = (!self.quiet && !self.bars).then_some(self.json);
         Progress { bar, what, lines, last: Cell::new(Instant::now()) }
+    }
+}
+
+/// Prints a line; a reader that has gone away needs none.
+fn print(line: &impl std::fmt::Display) {
+    use std::io::Write;
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        tracing::error!(%error, "could not write the result");
     }
 }
 

@@ -70,14 +70,14 @@ pub(crate) fn forget_network(folder: &Path) {
 }
 
 fn last_network() -> Option<PathBuf> {
-    let text = fs::read_to_string(last_network_file()?).ok()?;
-    Some(PathBuf::from(text))
+    let folder = PathBuf::from(fs::read_to_string(last_network_file()?).ok()?);
+    folder.join("genesis").exists().then_some(folder) // it may have been removed since
 }
 
 /// The folder of the network to use, or `None` if none is named anywhere.
 fn network_folder(common: &Common) -> Result<Option<PathBuf>, Failure> {
-    if let Some(folder) = &common.network {
-        return Ok(Some(folder.clone())); // flag, or environment
+    if let Some(folder) = common.network() {
+        return Ok(Some(folder.to_owned())); // flag, or environment
     }
     Ok(config_file()?.network.or_else(last_network))
 }
@@ -102,7 +102,7 @@ pub(crate) fn trusted_id(common: &Common, given: Option<NetworkId>) -> Result<Ne
     if let Some(id) = given {
         return Ok(id);
     }
-    if common.network.is_none()
+    if common.network().is_none()
         && let Some(id) = config_file()?.network_id
     {
         return Ok(id);
@@ -113,7 +113,10 @@ pub(crate) fn trusted_id(common: &Common, given: Option<NetworkId>) -> Result<Ne
         return Err(Failure::new(Exit::Usage, "verify.no_network_id", message));
     };
     let path = folder.join("genesis");
-    let bytes = read_limited(&path, GENESIS_BYTES_MAX)?;
+    let bytes = read_limited(&path, GENESIS_BYTES_MAX).map_err(|failure| {
+        let message = format!("{}; is this the folder of a network?", failure.message);
+        Failure::new(Exit::Usage, "network.missing", message)
+    })?;
     let genesis = Genesis::from_bytes(&bytes).map_err(|error| {
         let message = format!("genesis {} is refused: {error}", path.display());
         Failure::new(Exit::Usage, "network.genesis", message)
@@ -130,10 +133,7 @@ pub(crate) fn read_limited(path: &Path, max: usize) -> Result<Vec<u8>, Failure> 
         Ok(bytes)
     };
     read().map_err(|error: io::Error| {
-        let (exit, reason) = match error.kind() {
-            io::ErrorKind::NotFound => (Exit::NotFound, "file.missing"),
-            _ => (Exit::Internal, "file.read"),
-        };
-        Failure::new(exit, reason, format!("could not read {}: {error}", path.display()))
+        let reason = if error.kind() == io::ErrorKind::NotFound { "file.missing" } else { "file.read" };
+        Failure::new(Exit::of_file(&error), reason, format!("could not read {}: {error}", path.display()))
     })
 }

@@ -177,10 +177,29 @@ impl Drop for Stopping {
     }
 }
 
-/// Stops a node that some process started, and says whether one was running.
-pub(crate) fn stop_running(folder: &NodeFolder) -> io::Result<bool> {
-    let Some(pid) = folder.running()? else { return Ok(false) };
-    signal(pid, Signal::TERM)?;
+/// Stops nodes that some process started: all are told, then each is waited for. Says of each whether it ran.
+pub(crate) fn stop_all(folders: Vec<NodeFolder>) -> Vec<(NodeFolder, io::Result<bool>)> {
+    let tell = |folder: NodeFolder| {
+        let told = folder.running().and_then(|pid| {
+            pid.map_or(Ok(()), |pid| signal(pid, Signal::TERM))?;
+            Ok(pid)
+        });
+        (folder, told)
+    };
+    let told: Vec<_> = folders.into_iter().map(tell).collect();
+    let wait = |(folder, told): (NodeFolder, io::Result<Option<u32>>)| {
+        let stopped = told.and_then(|pid| {
+            pid.map_or(Ok(()), |pid| wait_stopped(&folder, pid))?;
+            wait_enclave(&folder)?;
+            Ok(pid.is_some())
+        });
+        (folder, stopped)
+    };
+    told.into_iter().map(wait).collect()
+}
+
+/// Waits until a node that was told to stop has done so; kills it if it does not.
+fn wait_stopped(folder: &NodeFolder, pid: u32) -> io::Result<()> {
     let deadline = Instant::now() + STOP_WINDOW;
     while folder.running()? == Some(pid) {
         if Instant::now() >= deadline {
@@ -188,8 +207,7 @@ pub(crate) fn stop_running(folder: &NodeFolder) -> io::Result<bool> {
         }
         std::thread::sleep(LOOK_EVERY);
     }
-    wait_enclave(folder)?;
-    Ok(true)
+    Ok(())
 }
 
 fn signal(pid: u32, signal: Signal) -> io::Result<()> {
@@ -200,7 +218,8 @@ fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Waits until the enclave process of a stopped node has gone: it holds a lock on its journal while it lives.
+/// Waits until the enclave process of a stopped node has gone, and kills it if it does not end: it holds a lock on
+/// its journal while it lives.
 fn wait_enclave(folder: &NodeFolder) -> io::Result<()> {
     let journal = match File::open(folder.enclave().join("journal.redb")) {
         Ok(journal) => journal,
@@ -213,7 +232,11 @@ fn wait_enclave(folder: &NodeFolder) -> io::Result<()> {
             Ok(()) => return Ok(()),
             Err(fs::TryLockError::Error(error)) => return Err(error),
             Err(fs::TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "the enclave process does not end"));
+                // The lock shows that the process which wrote this number still lives.
+                let pid = fs::read_to_string(folder.enclave().join("pid"))?;
+                let pid = pid.trim().parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                signal(pid, Signal::KILL)?;
+                std::thread::sleep(LOOK_EVERY);
             }
             Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOOK_EVERY),
         }

@@ -1,7 +1,7 @@
 //! Reads a piece once for all slots.
 //!
 //! The fastest slot leads: what it reads is hashed to the piece root and kept for a while in a window of
-//! [`WINDOW`] segments, where the others find it. A slot that falls behind the window reads again by itself, so
+//! 16 segments, where the others find it. A slot that falls behind the window reads again by itself, so
 //! that a slow slot costs reads but never holds up a fast one.
 
 use std::collections::BTreeMap;
@@ -22,14 +22,14 @@ const WINDOW: usize = 16;
 /// A piece that several slots read.
 pub struct Feed {
     plan: Arc<Plan>,
-    leader: tokio::sync::Mutex<Leader>,
+    leader: Arc<tokio::sync::Mutex<Leader>>,
     window: Mutex<BTreeMap<u64, Bytes>>,
     root: tokio::sync::watch::Sender<Option<PieceRoot>>,
 }
 
 struct Leader {
     next: u64,
-    /// Taken while a read is under way; lost for good if it fails.
+    /// Lost for good if a read fails.
     state: Option<(PlanReader, TreeHasher)>,
 }
 
@@ -50,7 +50,7 @@ impl Feed {
         let state = Some((plan.reader()?, TreeHasher::default()));
         Ok(Arc::new(Self {
             plan,
-            leader: tokio::sync::Mutex::new(Leader { next: 0, state }),
+            leader: Arc::new(tokio::sync::Mutex::new(Leader { next: 0, state })),
             window: Mutex::default(),
             root: tokio::sync::watch::Sender::new(None),
         }))
@@ -70,7 +70,7 @@ impl Feed {
     ///
     /// # Errors
     /// If the piece cannot be read.
-    pub async fn read_to_end(&self) -> Result<(), SourceError> {
+    pub async fn read_to_end(self: &Arc<Self>) -> Result<(), SourceError> {
         for segment in 0..self.segments() {
             self.lead(segment).await?;
         }
@@ -86,28 +86,39 @@ impl Feed {
     }
 
     /// Reads up to and including `segment`, unless that was read before.
-    async fn lead(&self, segment: u64) -> Result<(), SourceError> {
-        let mut leader = self.leader.lock().await;
-        while leader.next <= segment {
-            let (mut reader, mut hasher) = leader.state.take().ok_or_else(|| gone(&self.plan))?;
-            let read = tokio::task::spawn_blocking(move || {
-                let data = read_segment(&mut reader)?;
-                hasher.update(&data, &mut Vec::new());
-                Ok::<_, SourceError>((reader, hasher, data))
-            });
-            let (reader, hasher, data) = read.await.expect("reading does not panic")?;
-            let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-            window.insert(leader.next, data.into());
-            while window.len() > WINDOW {
-                window.pop_first();
+    ///
+    /// The lock goes into the blocking work: whoever waits may be cancelled, but a read that was begun is
+    /// finished and kept.
+    async fn lead(self: &Arc<Self>, segment: u64) -> Result<(), SourceError> {
+        let mut leader = self.leader.clone().lock_owned().await;
+        if leader.next > segment {
+            return Ok(());
+        }
+        let feed = self.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            while leader.next <= segment {
+                feed.advance(&mut leader)?;
             }
-            drop(window);
-            leader.next += 1;
-            if leader.next == self.segments() {
-                self.root.send_replace(Some(hasher.finish(&mut Vec::new())));
-            } else {
-                leader.state = Some((reader, hasher));
-            }
+            Ok(())
+        });
+        read.await.expect("reading does not panic")
+    }
+
+    fn advance(&self, leader: &mut Leader) -> Result<(), SourceError> {
+        let (mut reader, mut hasher) = leader.state.take().ok_or_else(|| gone(&self.plan))?;
+        let data = read_segment(&mut reader)?;
+        hasher.update(&data, &mut Vec::new());
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.insert(leader.next, data.into());
+        while window.len() > WINDOW {
+            window.pop_first();
+        }
+        drop(window);
+        leader.next += 1;
+        if leader.next == self.segments() {
+            self.root.send_replace(Some(hasher.finish(&mut Vec::new())));
+        } else {
+            leader.state = Some((reader, hasher));
         }
         Ok(())
     }

@@ -23,30 +23,36 @@ use crate::network::Network;
 
 /// Events waiting for the machine. Each may hold a block, so the bound is also one of memory.
 const EVENTS: usize = 4;
-/// Requests waiting for one provider's stream.
-const ORDERS: usize = 64;
+/// Requests waiting for one provider's stream. Each names at least one block of the window, which is smaller.
+const ORDERS: usize = get::WANT_MAX;
 /// Blocks kept after use, in bytes: sparse files link the same block again and again.
 const RECENT_BYTES: usize = 4 << 20;
+/// Blocks kept after use: every demand looks through them.
+const RECENT_BLOCKS: usize = 16;
 /// Members asked beside the slots of a piece, when those have nothing: a block may also be part of another piece.
 const STRANGERS_MAX: usize = 32;
 
 /// Why a CID could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum GetError {
-    /// Nobody who could be reached has it.
-    #[error("nobody who was asked has block {id} ({reached} of {asked} nodes reached)")]
+    /// Everybody was asked, and nobody has it.
+    #[error("none of the {asked} nodes that were asked has block {id}")]
     NotFound {
         /// The block.
         id: BlockId,
-        /// Nodes reached.
-        reached: usize,
         /// Nodes asked.
         asked: usize,
     },
-    /// Nobody could be reached.
-    #[error("none of {asked} nodes could be reached: {last}")]
+    /// Nobody who could be reached has it.
+    #[error(
+        "block {id} is not to be had: {lost} of {asked} nodes were not reached or were lost, the last because it {last}"
+    )]
     Unreachable {
-        /// Nodes dialed.
+        /// The block.
+        id: BlockId,
+        /// Nodes not reached, or lost on the way.
+        lost: usize,
+        /// Nodes asked.
         asked: usize,
         /// What the last one failed with.
         last: String,
@@ -168,8 +174,8 @@ struct Source<'a, P> {
     /// Members not asked yet.
     strangers: Vec<usize>,
     orders: Vec<Option<mpsc::Sender<Want>>>,
-    reached: usize,
-    last_failure: String,
+    lost: usize,
+    last_failure: Option<String>,
     events: mpsc::Sender<Event>,
     inbox: mpsc::Receiver<Event>,
     tasks: JoinSet<()>,
@@ -200,8 +206,8 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             places: Vec::new(),
             strangers,
             orders: Vec::new(),
-            reached: 0,
-            last_failure: "there are no nodes".into(),
+            lost: 0,
+            last_failure: None,
             events,
             inbox,
             tasks: JoinSet::new(),
@@ -247,12 +253,10 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
 
     /// Says which blocks will be needed next, in order.
     fn demand(&mut self, wanted: impl Iterator<Item = BlockId>) {
-        let window = self.fetch.window();
-        for id in wanted.take(window) {
-            if !self.ready.contains_key(&id) && !self.recent.iter().any(|(recent, _)| *recent == id) {
-                self.step(Input::Demand(id));
-            }
-        }
+        let here =
+            |id: &BlockId| self.ready.contains_key(id) || self.recent.iter().any(|(recent, _)| recent == id);
+        let missing: Vec<_> = wanted.take(self.fetch.window()).filter(|id| !here(id)).collect();
+        self.step(Input::Demand(missing));
     }
 
     /// Waits for a block that was demanded.
@@ -281,7 +285,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
     fn done_with(&mut self, id: BlockId, data: Vec<u8>) {
         self.recent_bytes += data.len();
         self.recent.push_back((id, data));
-        while self.recent_bytes > RECENT_BYTES {
+        while self.recent_bytes > RECENT_BYTES || self.recent.len() > RECENT_BLOCKS {
             let (_, old) = self.recent.pop_front().expect("bytes belong to entries");
             self.recent_bytes -= old.len();
         }
@@ -292,16 +296,15 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
         let Some(id) = self.unavailable.first().copied() else { return Ok(()) };
         let strangers = std::mem::take(&mut self.strangers);
         if strangers.is_empty() {
-            let (reached, asked) = (self.reached, self.places.len());
-            return Err(match reached {
-                0 => GetError::Unreachable { asked, last: self.last_failure.clone() },
-                _ => GetError::NotFound { id, reached, asked },
+            let asked = self.places.len();
+            return Err(match &self.last_failure {
+                Some(last) => GetError::Unreachable { id, lost: self.lost, asked, last: last.clone() },
+                None => GetError::NotFound { id, asked },
             });
         }
         self.dial(strangers);
-        for id in std::mem::take(&mut self.unavailable) {
-            self.step(Input::Demand(id));
-        }
+        let missing = std::mem::take(&mut self.unavailable);
+        self.step(Input::Demand(missing.into_iter().collect()));
         Ok(())
     }
 
@@ -309,15 +312,11 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
         match what {
             ProviderEvent::Up(orders) => {
                 self.orders[provider] = Some(orders);
-                self.reached += 1;
                 Input::Up(provider)
             }
             ProviderEvent::Block(data) => Input::Block(provider, data),
             ProviderEvent::Missing(id) => Input::Missing(provider, id),
-            ProviderEvent::Lost(why) => {
-                self.last_failure.clone_from(&why);
-                Input::Lost(provider, why)
-            }
+            ProviderEvent::Lost(why) => Input::Lost(provider, why),
         }
     }
 
@@ -327,9 +326,15 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
         for effect in effects {
             match effect {
                 Effect::Request(provider, want) => {
-                    if let Some(orders) = &self.orders[provider] {
-                        // Full only if the stream has ended, which its task reports by itself.
-                        let _ = orders.try_send(want);
+                    let orders =
+                        self.orders[provider].as_ref().expect("only providers that are up are asked");
+                    match orders.try_send(want) {
+                        Ok(()) => {}
+                        // The stream has ended, and its task is about to say so.
+                        Err(mpsc::error::TrySendError::Closed(_)) => {}
+                        Err(mpsc::error::TrySendError::Full(_)) => {
+                            unreachable!("the mailbox holds a want for every block of the window")
+                        }
                     }
                 }
                 Effect::Deliver(id, data) => {
@@ -345,6 +350,8 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                     let member = &self.network.committee.members()[self.places[provider]];
                     tracing::info!(node = %member.node.short(), why, "passing over a provider");
                     self.orders[provider] = None;
+                    self.lost += 1;
+                    self.last_failure = Some(why);
                 }
             }
         }

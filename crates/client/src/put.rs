@@ -14,7 +14,6 @@ use holdfast_store::source::{Plan, SourceError};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::ask;
 use crate::feed::{Feed, Follower};
 use crate::network::Network;
 
@@ -44,7 +43,8 @@ pub enum Progress {
     Sent(u16, u64),
 }
 
-/// Disperses a piece to its slots and gathers a certificate, which is then given to all slots.
+/// Disperses a piece to its slots and gathers a certificate. Write it down before [`crate::ask::give`] hands it
+/// to the slots.
 ///
 /// If the future is dropped, all streams are closed; what slots have not sealed is removed there.
 ///
@@ -75,11 +75,7 @@ pub async fn put(
         tasks: JoinSet::new(),
         progress,
     };
-    let outcome = driver.run(effects).await?;
-    if let Some(certificate) = &outcome.certificate {
-        ask::give(net, network, certificate).await;
-    }
-    Ok(outcome)
+    driver.run(effects).await
 }
 
 /// An event of one attempt at a slot, or of the piece.

@@ -10,6 +10,8 @@ use cid::multihash::Multihash;
 use ipld_core::serde::ExtractLinks;
 use sha2::{Digest, Sha256};
 
+use crate::protobuf;
+
 /// Largest block of a piece: the limit of bitswap, so that every IPFS client can fetch it.
 pub const BLOCK_BYTES_MAX: usize = 2 << 20;
 
@@ -231,8 +233,12 @@ pub enum LinkError {
 pub fn links(codec: Codec, data: &[u8]) -> Result<Vec<BlockId>, LinkError> {
     let cids = match codec {
         Codec::Raw => Vec::new(),
-        Codec::DagPb => ipld_dagpb::PbNode::from_bytes(data.to_vec().into())
-            .map_err(|error| LinkError::Malformed(error.to_string()))?
+        Codec::DagPb => protobuf::check_dag_pb(data)
+            .map_err(|error| LinkError::Malformed(error.to_string()))
+            .and_then(|()| {
+                ipld_dagpb::PbNode::from_bytes(data.to_vec().into())
+                    .map_err(|error| LinkError::Malformed(error.to_string()))
+            })?
             .links
             .into_iter()
             .map(|link| link.cid)

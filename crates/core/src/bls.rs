@@ -112,13 +112,6 @@ impl KeySum {
         blst_min_sig::AggregatePublicKey::aggregate(&keys, false).map(Self).map_err(|_| BlsError::Empty)
     }
 
-    /// The sum without one of its keys, for committees whose full sum is kept.
-    #[must_use]
-    pub fn without(mut self, key: &PublicKey) -> Self {
-        self.0.sub_aggregate(&blst_min_sig::AggregatePublicKey::from_public_key(&key.0));
-        self
-    }
-
     /// Checks that `signature` is the sum of one signature over `message` from each key of this sum.
     ///
     /// # Errors

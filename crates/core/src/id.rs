@@ -43,6 +43,27 @@ impl NodeId {
     }
 }
 
+/// A box key that must not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("box key is not canonical, or of small order")]
+pub struct BoxKeyError;
+
+impl BoxKey {
+    /// Checks that this is the one encoding of a key to which secrets can be sealed: X25519 ignores the highest
+    /// bit and reduces what is left, and a key of small order makes every shared secret zero.
+    ///
+    /// # Errors
+    /// [`BoxKeyError`] otherwise.
+    pub fn validate(&self) -> Result<(), BoxKeyError> {
+        let mut prime = [0xff; 32]; // 2^255 − 19, most significant byte first
+        (prime[0], prime[31]) = (0x7f, 0xed);
+        let mut key = *self.as_bytes();
+        key.reverse();
+        let shared = x25519_dalek::x25519([1; 32], *self.as_bytes());
+        if key >= prime || shared == [0; 32] { Err(BoxKeyError) } else { Ok(()) }
+    }
+}
+
 /// A span of ledger blocks with one membership, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -69,7 +90,21 @@ impl fmt::Display for Epoch {
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
+impl fmt::Display for Timestamp {
+    /// RFC 3339 up to the year 9999, plain seconds beyond.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self > Self::YEAR_9999 {
+            return write!(f, "{} s", self.0);
+        }
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(self.0);
+        humantime::format_rfc3339_seconds(time).fmt(f)
+    }
+}
+
 impl Timestamp {
+    /// The last second that RFC 3339 can write.
+    const YEAR_9999: Self = Self(253_402_300_799);
+
     /// This time plus `seconds`, or `None` at the end of `u64`.
     pub fn plus(self, seconds: u64) -> Option<Self> {
         self.0.checked_add(seconds).map(Self)
@@ -183,6 +218,30 @@ mod tests {
         assert_eq!(id.to_string().parse::<NodeId>(), Ok(id));
         assert_eq!(id.to_string().to_uppercase().parse::<NodeId>(), Ok(id));
         assert_eq!("ab".parse::<NodeId>(), Err(HexError { expected: 64 }));
+    }
+
+    #[test]
+    fn box_keys_have_one_encoding_and_are_not_of_small_order() {
+        let check = |first: u8, last: u8| {
+            let mut key = [0; 32];
+            (key[0], key[31]) = (first, last);
+            BoxKey::new(key).validate()
+        };
+        assert_eq!(check(9, 0), Ok(()), "the base point");
+        assert_eq!(check(9, 0x80), Err(BoxKeyError), "its twin");
+        assert_eq!([check(0, 0), check(1, 0)], [Err(BoxKeyError); 2]);
+        for low in [0xec, 0xed, 0xee, 0xf6] {
+            let mut key = [0xff; 32];
+            (key[0], key[31]) = (low, 0x7f); // p − 1, p, p + 1, and p + 9, which is the base point again
+            assert_eq!(BoxKey::new(key).validate(), Err(BoxKeyError));
+        }
+    }
+
+    #[test]
+    fn times_are_written_for_people_at_any_size() {
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp(1_795_203_298).to_string(), "2026-11-20T19:34:58Z");
+        assert_eq!(Timestamp(u64::MAX).to_string(), "18446744073709551615 s");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - [`frame`]: how messages and data share a stream.
 //! - [`purpose`]: what a signature is for, and the bytes that are signed.
 //! - [`ed25519`] and [`bls`]: the two signature schemes.
+//! - [`protobuf`]: a total look at what a lenient parser will see next.
 //! - [`block`]: the blocks that a piece may hold, and the links between them.
 //! - [`walk`], [`car`], [`tree`]: the canonical order of a piece, its bytes, and its hash tree.
 //! - [`check`]: the piece checker, which joins the three over a stream of untrusted bytes.
@@ -20,9 +21,24 @@ pub mod ed25519;
 mod fixed;
 pub mod frame;
 pub mod id;
+pub mod protobuf;
 pub mod purpose;
 pub mod tree;
 pub mod walk;
+
+/// An error and its sources on one line, each said once.
+pub fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let more = inner.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = inner.source();
+    }
+    text
+}
 
 /// Whose fault a failure is, so that a caller knows whether to punish, alarm or retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,9 +39,17 @@ pub enum HostError {
 /// A running enclave. Dropping it closes the socket, upon which the process ends, and waits for that.
 pub struct Host {
     identity: Identity,
-    socket: Mutex<Option<UnixStream>>,
-    process: Option<Child>,
+    connection: Mutex<Option<Connection>>,
 }
+
+/// The socket, and the process behind it if we started it. They go together, the socket first.
+struct Connection {
+    socket: UnixStream,
+    _process: Option<Process>,
+}
+
+/// A process that is waited for, and killed if it does not end.
+struct Process(Child);
 
 impl Host {
     /// Starts an enclave process; `command` must run [`crate::service::main`] on its standard input.
@@ -54,9 +62,9 @@ impl Host {
     pub fn spawn(mut command: Command) -> Result<Self, HostError> {
         let (ours, theirs) = UnixStream::pair()?;
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).process_group(0);
-        let process = command.spawn()?;
+        let process = Process(command.spawn()?);
         drop(command); // and with it our copy of the enclave's end
-        Self::hello(ours, Some(process))
+        Self::hello(Connection { socket: ours, _process: Some(process) })
     }
 
     /// Talks to an enclave over a socket that is there already.
@@ -64,13 +72,13 @@ impl Host {
     /// # Errors
     /// If it does not answer.
     pub fn over(socket: UnixStream) -> Result<Self, HostError> {
-        Self::hello(socket, None)
+        Self::hello(Connection { socket, _process: None })
     }
 
-    fn hello(mut socket: UnixStream, process: Option<Child>) -> Result<Self, HostError> {
-        socket.set_read_timeout(Some(ANSWER_WINDOW))?;
-        match exchange(&mut socket, &Call::Hello(VERSION))? {
-            Answer::Identity(identity) => Ok(Self { identity, socket: Mutex::new(Some(socket)), process }),
+    fn hello(mut connection: Connection) -> Result<Self, HostError> {
+        connection.socket.set_read_timeout(Some(ANSWER_WINDOW))?;
+        match exchange(&mut connection.socket, &Call::Hello(VERSION))? {
+            Answer::Identity(identity) => Ok(Self { identity, connection: Mutex::new(Some(connection)) }),
             Answer::Refused(why) => Err(HostError::Refused(why.to_string())),
             _ => Err(HostError::Confused),
         }
@@ -110,14 +118,19 @@ impl Host {
     }
 
     fn call(&self, call: &Call) -> Result<Answer, HostError> {
-        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let stream = socket.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        match exchange(stream, call) {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let socket = match &mut *connection {
+            Some(connection) => &mut connection.socket,
+            None => return Err(HostError::Gone(io::ErrorKind::BrokenPipe.into())),
+        };
+        match exchange(socket, call) {
             Ok(Answer::Refused(why)) => Err(HostError::Refused(why.to_string())),
             Ok(Answer::Failed(why)) => Err(HostError::Failed(why.to_string())),
             Ok(answer) => Ok(answer),
             Err(error) => {
-                *socket = None; // an answer may still be on its way: never mix it up with the next
+                // An answer may still be on its way and must not be mixed up with the next one. When this
+                // returns the process is gone, so that another can open its state.
+                *connection = None;
                 Err(error.into())
             }
         }
@@ -142,12 +155,9 @@ fn end(process: &mut Child) -> io::Result<()> {
     Ok(())
 }
 
-impl Drop for Host {
+impl Drop for Process {
     fn drop(&mut self) {
-        self.socket.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(process) = &mut self.process
-            && let Err(error) = end(process)
-        {
+        if let Err(error) = end(&mut self.0) {
             tracing::warn!(%error, "could not end the enclave process");
         }
     }

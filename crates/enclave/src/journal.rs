@@ -81,6 +81,15 @@ impl Journal {
         Ok(Self(database))
     }
 
+    /// Whether nothing was ever promised.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub fn is_empty(&self) -> Result<bool, JournalError> {
+        let table = self.0.begin_read()?.open_table(PROMISES)?;
+        Ok(redb::ReadableTableMetadata::is_empty(&table)?)
+    }
+
     /// Journals a statement that is about to be signed. One that was journaled before costs no write.
     ///
     /// # Errors

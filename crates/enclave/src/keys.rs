@@ -31,6 +31,9 @@ pub enum KeysError {
         "the key file is damaged; restore it from a backup, because the node's identity cannot be drawn again"
     )]
     Damaged,
+    /// The file is gone, but the journal shows that its keys were used.
+    #[error("the key file is gone but its keys were used; restore it from a backup")]
+    Lost,
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Random,
@@ -64,13 +67,14 @@ impl Drop for Stored {
 }
 
 impl Keys {
-    /// Loads the keys in `folder`, or draws and writes them if there are none.
+    /// Loads the keys in `folder`, or draws and writes them if there are none and none were used before.
     ///
     /// # Errors
     /// See [`KeysError`].
-    pub fn load_or_draw(folder: &Path) -> Result<Self, KeysError> {
+    pub fn load_or_draw(folder: &Path, used_before: bool) -> Result<Self, KeysError> {
         match fs::read(folder.join(FILE)) {
             Ok(bytes) => Self::parse(&Zeroizing::new(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && used_before => Err(KeysError::Lost),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let keys = Self::draw()?;
                 keys.write(folder)?;
@@ -158,36 +162,39 @@ mod tests {
     #[test]
     fn keys_are_drawn_once_and_only_the_owner_reads_them() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Keys::load_or_draw(folder.path()).unwrap();
-        let again = Keys::load_or_draw(folder.path()).unwrap();
+        let first = Keys::load_or_draw(folder.path(), false).unwrap();
+        let again = Keys::load_or_draw(folder.path(), false).unwrap();
         assert_eq!(first.identity(), again.identity());
         let mode = fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let other = tempfile::tempdir().unwrap();
-        assert_ne!(Keys::load_or_draw(other.path()).unwrap().identity(), first.identity());
+        assert_ne!(Keys::load_or_draw(other.path(), false).unwrap().identity(), first.identity());
     }
 
     #[test]
     fn a_damaged_key_file_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        Keys::load_or_draw(folder.path()).unwrap();
+        Keys::load_or_draw(folder.path(), false).unwrap();
         let path = folder.path().join(FILE);
         let good = fs::read(&path).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             fs::write(&path, &bad).unwrap();
-            assert!(matches!(Keys::load_or_draw(folder.path()), Err(KeysError::Damaged)));
+            assert!(matches!(Keys::load_or_draw(folder.path(), false), Err(KeysError::Damaged)));
             assert_eq!(fs::read(&path).unwrap(), bad);
         }
         fs::write(&path, b"").unwrap();
-        assert!(matches!(Keys::load_or_draw(folder.path()), Err(KeysError::Damaged)));
+        assert!(matches!(Keys::load_or_draw(folder.path(), false), Err(KeysError::Damaged)));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(Keys::load_or_draw(folder.path(), true), Err(KeysError::Lost)));
+        assert!(!path.exists());
     }
 
     #[test]
     fn secrets_never_print() {
         let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::load_or_draw(folder.path()).unwrap();
+        let keys = Keys::load_or_draw(folder.path(), false).unwrap();
         assert_eq!(format!("{keys:?}"), format!("Keys({})", keys.identity().node.short()));
     }
 }

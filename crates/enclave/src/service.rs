@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
@@ -40,9 +41,11 @@ impl Enclave {
     /// If keys or journal cannot be opened.
     pub fn open(folder: &Path) -> Result<Self, EnclaveError> {
         // The journal first: it is locked, so two processes never draw keys at once.
-        std::fs::create_dir_all(folder)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let journal = Journal::open(folder)?;
-        Ok(Self { keys: Keys::load_or_draw(folder)?, journal })
+        // For whoever must end a process that does not end by itself.
+        std::fs::write(folder.join("pid"), std::process::id().to_string())?;
+        Ok(Self { keys: Keys::load_or_draw(folder, !journal.is_empty()?)?, journal })
     }
 
     /// Serves one host until it closes the socket.

@@ -5,8 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use futures::StreamExt;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
+use libp2p::swarm::{DialError, NetworkBehaviour, SwarmEvent};
 use libp2p::{
     Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identify, identity::Keypair, noise, tcp, tls, yamux,
 };
@@ -186,6 +187,26 @@ async fn wait_listening(swarm: &mut Swarm<Behaviour>, wanted: &Multiaddr) -> Res
     }
 }
 
+/// Why a peer could not be reached, in one short line; the log has the whole story.
+fn describe(error: &DialError) -> String {
+    match error {
+        DialError::NoAddresses => "no address is known".into(),
+        DialError::WrongPeerId { obtained, .. } => format!("another peer, {obtained}, answers there"),
+        DialError::Transport(failures) => {
+            let reasons = failures.iter().map(|(address, error)| {
+                let mut root: &dyn std::error::Error = error;
+                while let Some(source) = root.source() {
+                    root = source;
+                }
+                let place: Vec<_> = address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect();
+                format!("{root} at {}", place.into_iter().collect::<Multiaddr>())
+            });
+            reasons.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
 async fn run(mut swarm: Swarm<Behaviour>, mut mailbox: mpsc::Receiver<Connect>) {
     let mut waiting: HashMap<PeerId, Vec<oneshot::Sender<Result<(), String>>>> = HashMap::new();
     let answer = |peer: &PeerId, result: Result<(), String>, waiting: &mut HashMap<_, Vec<_>>| {
@@ -201,7 +222,7 @@ async fn run(mut swarm: Swarm<Behaviour>, mut mailbox: mpsc::Receiver<Connect>) 
                 SwarmEvent::ConnectionEstablished { peer_id, .. } => answer(&peer_id, Ok(()), &mut waiting),
                 SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
                     tracing::debug!(%peer, %error, "could not connect");
-                    answer(&peer, Err(error.to_string()), &mut waiting);
+                    answer(&peer, Err(describe(&error)), &mut waiting);
                 }
                 SwarmEvent::IncomingConnectionError { error, .. } => {
                     tracing::debug!(%error, "inbound connection failed");
@@ -220,8 +241,8 @@ async fn run(mut swarm: Swarm<Behaviour>, mut mailbox: mpsc::Receiver<Connect>) 
                         .addresses(addresses)
                         .build();
                     match swarm.dial(dial) {
-                        Ok(()) | Err(libp2p::swarm::DialError::DialPeerConditionFalse(_)) => {}
-                        Err(error) => answer(&peer, Err(error.to_string()), &mut waiting),
+                        Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
+                        Err(error) => answer(&peer, Err(describe(&error)), &mut waiting),
                     }
                 }
                 None => break, // the last handle is gone

@@ -14,6 +14,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use holdfast_core::codec::{self, DecodeError, Text, TextError};
 use holdfast_core::id::Salt;
@@ -22,6 +23,10 @@ use holdfast_proofs::genesis::{Genesis, GenesisError, Member, MemberProof, Weigh
 use serde::{Deserialize, Serialize};
 
 use crate::trusted::{Trusted, TrustedError};
+
+/// How often the lock is tried, and the pause between: a tenth of a second in all.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Longest `member` or `possession` file.
 const RECORD_BYTES_MAX: usize = 1024;
@@ -99,7 +104,7 @@ pub struct NodeConfig {
     pub listen: Multiaddr,
     /// Bytes that pieces may take.
     pub quota_bytes: u64,
-    /// Folder of the network: `genesis` and `genesis.proofs`.
+    /// Folder of the network (`genesis` and `genesis.proofs`), absolute or relative to the node's folder.
     pub network: Option<PathBuf>,
 }
 
@@ -152,7 +157,9 @@ impl NodeFolder {
         if self.file("node.toml").exists() {
             return Err(FolderError::Exists { path: self.0.clone() });
         }
-        fs::create_dir_all(&self.0).map_err(|source| self.failed("", source))?;
+        fs::create_dir_all(&self.0)
+            .and_then(|()| self.sync_parent())
+            .map_err(|source| self.failed("", source))?;
         let peer =
             key::load_or_create(&self.file("peer.key")).map_err(|source| self.failed("peer.key", source))?;
         let trusted = Trusted::start(&self.enclave())?;
@@ -182,11 +189,12 @@ impl NodeFolder {
     }
 
     /// Has the enclave show possession to the network whose genesis lies in `network`, and remembers that
-    /// network. The proof is also written to `possession`.
+    /// network as `remembered`, absolute or relative to the node's folder. The proof is also written to
+    /// `possession`.
     ///
     /// # Errors
     /// If the node is no member, or something cannot be read or written.
-    pub fn prove(&self, network: &Path) -> Result<MemberProof, FolderError> {
+    pub fn prove(&self, network: &Path, remembered: &Path) -> Result<MemberProof, FolderError> {
         let path = network.join("genesis");
         let bytes = fs::read(&path).map_err(|source| FolderError::File { path: path.clone(), source })?;
         let genesis = Genesis::from_bytes(&bytes)
@@ -198,8 +206,7 @@ impl NodeFolder {
         let possession = Trusted::start(&self.enclave())?.possession(&genesis.network())?;
         let proof = MemberProof { node: member.node, possession };
         self.write("possession", &codec::encode(&proof))?;
-        let network = std::path::absolute(network).map_err(|source| FolderError::File { path, source })?;
-        self.write_config(&NodeConfig { network: Some(network), ..self.config()? })?;
+        self.write_config(&NodeConfig { network: Some(remembered.to_owned()), ..self.config()? })?;
         Ok(proof)
     }
 
@@ -246,17 +253,20 @@ impl NodeFolder {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                let pid = fs::read_to_string(&path).unwrap_or_default();
-                return Err(FolderError::Running { path: self.0.clone(), pid });
+        // Whoever looks whether the node runs holds the lock for an instant: try more than once.
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => {
+                    // One write of fixed length, so that nobody reads half a number.
+                    write!(file, "{:<10}", std::process::id()).map_err(failed)?;
+                    return Ok(file);
+                }
+                Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
             }
-            Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
         }
-        file.set_len(0).map_err(failed)?;
-        write!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(file)
+        let pid = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+        Err(FolderError::Running { path: self.0.clone(), pid })
     }
 
     /// Process id of the running node, or `None` if none runs.
@@ -276,6 +286,12 @@ impl NodeFolder {
             }
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    /// Makes the folder's own name durable.
+    fn sync_parent(&self) -> io::Result<()> {
+        let folder = fs::canonicalize(&self.0)?;
+        folder.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
     }
 
     fn write_config(&self, config: &NodeConfig) -> Result<(), FolderError> {

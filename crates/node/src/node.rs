@@ -66,9 +66,10 @@ pub async fn run(
     stop: CancellationToken,
     ready: impl FnOnce(&Multiaddr),
 ) -> Result<(), NodeError> {
-    let _lock = folder.lock()?;
     let config = folder.config()?;
-    let committee = load_committee(config.network.as_deref().ok_or(NodeError::NoNetwork)?)?;
+    let _lock = folder.lock()?;
+    let network = folder.path().join(config.network.ok_or(NodeError::NoNetwork)?);
+    let committee = load_committee(&network)?;
     let trusted = Trusted::start(&folder.enclave())?;
     let node = trusted.identity().node;
     if committee.place(&node).is_none() {

@@ -39,7 +39,7 @@ pub struct Bundle {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
     /// The bytes are not those that were written: a bad copy, not a lie.
-    #[error("the bundle was damaged after it was written: its digest does not match")]
+    #[error("damaged after it was written, or no proof at all: its digest does not match")]
     Damaged,
     /// The digest is right but the content is no bundle.
     #[error("not a bundle")]

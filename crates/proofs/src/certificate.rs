@@ -150,11 +150,13 @@ impl Certificate {
     /// If it is mistyped or no certificate.
     pub fn from_text(text: &str) -> Result<Self, CertificateError> {
         let body = text.strip_prefix(TEXT_PREFIX).ok_or(CertificateError::Text)?;
-        if body.len() > CERTIFICATE_BYTES_MAX * 2 || body.contains(|c: char| c.is_ascii_uppercase()) {
+        // Only a–z and 2–7: some other letters have upper-case forms that are plain ASCII.
+        let known = |c| matches!(c, b'a'..=b'z' | b'2'..=b'7');
+        if body.len() > CERTIFICATE_BYTES_MAX * 2 || !body.bytes().all(known) {
             return Err(CertificateError::Text);
         }
         let bytes =
-            BASE32_NOPAD.decode(body.to_uppercase().as_bytes()).map_err(|_| CertificateError::Text)?;
+            BASE32_NOPAD.decode(body.to_ascii_uppercase().as_bytes()).map_err(|_| CertificateError::Text)?;
         let (bytes, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(CertificateError::Text)?;
         if blake3::hash(bytes).as_bytes()[..CHECKSUM_BYTES] != *checksum {
             return Err(CertificateError::Text);

@@ -59,11 +59,12 @@ pub struct Committee {
 }
 
 impl Committee {
-    /// The committee of epoch 0, from a valid genesis and its possession proofs.
+    /// The committee of epoch 0, from genesis and its possession proofs, all of whose rules are checked.
     ///
     /// # Errors
-    /// The first member without a good proof.
+    /// The first rule broken, or the first member without a good proof.
     pub fn new(genesis: &Genesis, proofs: &GenesisProofs) -> Result<Self, ProofsError> {
+        genesis.validate()?;
         let keys = proofs.keys(genesis)?;
         let record = CommitteeRecord::of_genesis(genesis);
         let places = record.members.iter().enumerate().map(|(place, member)| (member.node, place)).collect();

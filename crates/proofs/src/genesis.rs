@@ -7,7 +7,7 @@
 use holdfast_core::bls::{self, BlsError, PublicKeyBytes};
 use holdfast_core::codec::{self, Bounded, DecodeError, Text};
 use holdfast_core::ed25519::{self, Ed25519Error};
-use holdfast_core::id::{BoxKey, NetworkId, NodeId, Salt, Timestamp};
+use holdfast_core::id::{BoxKey, BoxKeyError, NetworkId, NodeId, Salt, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
@@ -86,6 +86,9 @@ pub enum MemberError {
     /// The BLS key is garbage, outside the group, or the identity.
     #[error(transparent)]
     Bls(#[from] BlsError),
+    /// The box key cannot be used.
+    #[error(transparent)]
+    BoxKey(#[from] BoxKeyError),
     /// Another member has the same node id, key or peer id.
     #[error("{what} already belongs to member {other}")]
     Duplicate {
@@ -110,6 +113,7 @@ impl Member {
         }
         self.ed25519.validate()?;
         self.bls.validate()?;
+        self.box_key.validate()?;
         Ok(())
     }
 }
@@ -143,6 +147,16 @@ pub enum GenesisError {
     /// A span that ends before it starts.
     #[error("epoch 0 ends before it starts")]
     Span,
+    /// More members or profiles than a genesis can hold.
+    #[error("{count} {what}, the limit is {max}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// How many are allowed.
+        max: usize,
+    },
     /// No profile allowed.
     #[error("genesis allows no profile")]
     NoProfile,
@@ -191,15 +205,16 @@ impl Genesis {
         mut members: Vec<Member>,
     ) -> Result<Self, GenesisError> {
         members.sort_by_key(|member| member.node);
-        let count = members.len();
-        let too_many = |_| DecodeError::TooLong { bytes: count, max: MEMBERS_MAX };
+        let too_many = |what, count, max| GenesisError::TooMany { what, count, max };
+        let too_wide = |profiles: Vec<_>| too_many("profiles", profiles.len(), PROFILES_MAX);
+        let too_large = |members: Vec<_>| too_many("members", members.len(), MEMBERS_MAX);
         let genesis = Self {
             version: VERSION,
             name,
             start,
             end,
-            profiles: Bounded::new(profiles).map_err(|_| GenesisError::NoProfile)?,
-            members: Bounded::new(members).map_err(too_many)?,
+            profiles: Bounded::new(profiles).map_err(too_wide)?,
+            members: Bounded::new(members).map_err(too_large)?,
         };
         genesis.validate()?;
         Ok(genesis)
@@ -260,7 +275,7 @@ impl Genesis {
 fn check_distinct(members: &[Member]) -> Result<(), GenesisError> {
     use std::collections::BTreeMap;
 
-    let mut ids: BTreeMap<&[u8], NodeId> = BTreeMap::new();
+    let mut ids: BTreeMap<(&str, &[u8]), NodeId> = BTreeMap::new();
     let mut previous: Option<NodeId> = None;
     for member in members {
         let named: [(&'static str, &[u8]); 4] = [
@@ -270,7 +285,7 @@ fn check_distinct(members: &[Member]) -> Result<(), GenesisError> {
             ("peer id", member.peer.as_str().as_bytes()),
         ];
         for (what, bytes) in named {
-            if let Some(other) = ids.insert(bytes, member.node) {
+            if let Some(other) = ids.insert((what, bytes), member.node) {
                 let source = MemberError::Duplicate { what, other };
                 return Err(GenesisError::Member { node: member.node, source });
             }
@@ -307,6 +322,9 @@ pub enum ProofsError {
     /// Not a proofs object.
     #[error("not a possession-proofs object")]
     Decode(#[from] DecodeError),
+    /// The genesis itself breaks a rule.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
     /// Made for another network.
     #[error("possession proofs are for network {found}, genesis is network {expected}")]
     Network {

@@ -1,5 +1,6 @@
 //! The offline check of a bundle: every step, cheapest first, and what the whole amounts to.
 
+use holdfast_core::explain;
 use holdfast_core::id::{NetworkId, Timestamp};
 use serde::Serialize;
 
@@ -126,9 +127,9 @@ fn examine(
     let begun = if now >= record.start {
         Ok(())
     } else {
-        Err(format!("epoch starts at {}, now is {}", record.start.0, now.0))
+        Err(format!("epoch 0 starts at {}, judged as of {now}", record.start))
     };
-    step(steps, "verify.time", begun, || format!("promised from {} until {}", record.start.0, ends.0))?;
+    step(steps, "verify.time", begun, || format!("promised from {} until {ends}", record.start))?;
     let status = match now {
         now if now < record.end => Status::Fresh,
         now if now < ends => Status::ValidAsOf,
@@ -162,17 +163,6 @@ fn step_of(error: &CertificateError) -> &'static str {
         CertificateError::Bitmap { .. } | CertificateError::Quorum { .. } => "verify.quorum",
         CertificateError::Signature(_) => "verify.signature",
     }
-}
-
-/// An error with all its sources on one line.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ pub enum SlotFailure {
     #[error("misbehaved: {0}")]
     Misbehaved(&'static str),
     /// The dispersal ended before the slot did.
-    #[error("not finished in time")]
+    #[error("was not waited for")]
     Unfinished,
 }
 

@@ -29,8 +29,8 @@ pub type ProviderIndex = usize;
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The caller will need this block.
-    Demand(BlockId),
+    /// The caller will need these blocks, in this order. Those demanded before are left as they are.
+    Demand(Vec<BlockId>),
     /// A stream to the provider is open.
     Up(ProviderIndex),
     /// The provider sent a block.
@@ -129,9 +129,11 @@ impl Fetch {
     /// Takes one input and appends what to do.
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Effect>) {
         match input {
-            Input::Demand(id) => {
-                if self.demanded.insert(id) {
-                    self.waiting.push_back(id);
+            Input::Demand(ids) => {
+                for id in ids {
+                    if self.demanded.insert(id) {
+                        self.waiting.push_back(id);
+                    }
                 }
             }
             Input::Up(index) => {

@@ -11,9 +11,12 @@ use std::sync::Arc;
 
 use cid::Cid;
 use holdfast_core::block::{self, BlockId, Codec};
+use holdfast_core::{explain, protobuf};
 use rust_unixfs::dir::{NodeDescription, describe};
 use rust_unixfs::file::visit::IdleFileVisit;
 use rust_unixfs::walk::{ContinuedWalk, Walker};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 /// Deepest folder that is written.
 const DEPTH_MAX: usize = 512;
@@ -55,8 +58,10 @@ pub enum ExportError {
 
 /// What is still to be done, topmost first.
 enum Todo {
-    /// A file, folder or symlink at this path, whose first block is this.
-    Entry { cid: BlockId, path: Arc<Path>, depth: usize },
+    /// The whole tree.
+    Root { cid: BlockId },
+    /// A file, folder or symlink of this name in this folder, whose first block is this.
+    Entry { cid: BlockId, folder: Arc<Path>, name: Box<str>, depth: usize },
     /// More of a sharded folder.
     Shard { cid: BlockId, path: Arc<Path>, depth: usize },
     /// More of the open file.
@@ -92,11 +97,17 @@ impl TreeWriter {
         if target.symlink_metadata().is_ok() {
             return Err(ExportError::Exists { path: target.into() });
         }
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder
+            && let Err(source) = folder.metadata()
+        {
+            return Err(ExportError::Write { path: target.into(), source });
+        }
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let partial = target.with_file_name(format!(".{name}.partial-{}", std::process::id()));
         // What an earlier process of the same number left is ours to remove.
         remove(&partial).map_err(|source| ExportError::Write { path: partial.clone(), source })?;
-        let todo = vec![Todo::Entry { cid: root, path: partial.clone().into(), depth: 0 }];
+        let todo = vec![Todo::Root { cid: root }];
         Ok(Self { todo, open: None, target: target.into(), partial, finished: false, content_bytes: 0 })
     }
 
@@ -104,7 +115,10 @@ impl TreeWriter {
     /// [`TreeWriter::push`] takes.
     pub fn wanted(&self) -> impl Iterator<Item = BlockId> + '_ {
         self.todo.iter().rev().filter_map(|todo| match todo {
-            Todo::Entry { cid, .. } | Todo::Shard { cid, .. } | Todo::Content { cid } => Some(*cid),
+            Todo::Root { cid }
+            | Todo::Entry { cid, .. }
+            | Todo::Shard { cid, .. }
+            | Todo::Content { cid } => Some(*cid),
             Todo::EndOfFile => None,
         })
     }
@@ -123,7 +137,10 @@ impl TreeWriter {
     /// If no block is wanted.
     pub fn push(&mut self, data: &[u8]) -> Result<(), ExportError> {
         match self.todo.pop().expect("a block is wanted") {
-            Todo::Entry { cid, path, depth } => self.entry(cid, data, path, depth)?,
+            Todo::Root { cid } => self.entry(cid, data, self.partial.as_path().into(), 0)?,
+            Todo::Entry { cid, folder, name, depth } => {
+                self.entry(cid, data, folder.join(&*name).into(), depth)?;
+            }
             Todo::Shard { cid, path, depth } => self.shard(cid, data, &path, depth)?,
             Todo::Content { cid } => self.content(cid, data)?,
             Todo::EndOfFile => unreachable!("ends are handled below as soon as they come up"),
@@ -144,13 +161,14 @@ impl TreeWriter {
     /// If blocks are still wanted.
     pub fn finish(mut self) -> Result<(), ExportError> {
         assert!(self.todo.is_empty(), "blocks are still wanted");
-        if self.target.symlink_metadata().is_ok() {
-            return Err(ExportError::Exists { path: self.target.clone() });
+        match renameat_with(CWD, &self.partial, CWD, &self.target, RenameFlags::NOREPLACE) {
+            Ok(()) => {
+                self.finished = true;
+                Ok(())
+            }
+            Err(Errno::EXIST) => Err(ExportError::Exists { path: self.target.clone() }),
+            Err(error) => Err(ExportError::Write { path: self.target.clone(), source: error.into() }),
         }
-        let failed = |source| ExportError::Write { path: self.target.clone(), source };
-        fs::rename(&self.partial, &self.target).map_err(failed)?;
-        self.finished = true;
-        Ok(())
     }
 
     fn entry(&mut self, cid: BlockId, data: &[u8], path: Arc<Path>, depth: usize) -> Result<(), ExportError> {
@@ -162,7 +180,7 @@ impl TreeWriter {
                 self.append(data)?;
                 return self.close_file();
             }
-            Codec::DagPb => check_links(cid, data)?,
+            Codec::DagPb => check_shape(cid, data)?,
         }
         match describe(data) {
             NodeDescription::File { size } => {
@@ -197,10 +215,10 @@ impl TreeWriter {
         path: &Arc<Path>,
         depth: usize,
     ) -> Result<(), ExportError> {
+        check_shape(cid, data)?;
         let NodeDescription::HamtShard { links } = describe(data) else {
             return Err(ExportError::NotUnixFs { id: cid, why: "expected a folder shard".into() });
         };
-        check_links(cid, data)?;
         for link in links.into_iter().rev() {
             // A shard's link is named by two hex digits and, if it is an entry, the entry's name.
             match link.name.split_at_checked(2) {
@@ -219,15 +237,15 @@ impl TreeWriter {
         &mut self,
         name: &str,
         target: &Cid,
-        folder: &Path,
+        folder: &Arc<Path>,
         depth: usize,
     ) -> Result<(), ExportError> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
             return Err(bad_name(name, "it would leave its folder"));
         }
         let cid = BlockId::try_from(target)
-            .map_err(|_| bad_name(name, "it links to a block that no piece can hold"))?;
-        self.todo.push(Todo::Entry { cid, path: folder.join(name).into(), depth: depth + 1 });
+            .map_err(|_| bad_name(name, "it is an inline block, which only `get --car` can write"))?;
+        self.todo.push(Todo::Entry { cid, folder: folder.clone(), name: name.into(), depth: depth + 1 });
         Ok(())
     }
 
@@ -242,6 +260,7 @@ impl TreeWriter {
         if cid.codec() == Codec::Raw {
             return self.append(data);
         }
+        check_shape(cid, data)?;
         let wrong = |why: String| ExportError::NotUnixFs { id: cid, why };
         let (bytes, _, _, more) =
             IdleFileVisit::default().start(data).map_err(|error| wrong(error.to_string()))?;
@@ -301,10 +320,11 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The UnixFS reader skips links it cannot read; here such a block is refused.
-fn check_links(cid: BlockId, data: &[u8]) -> Result<(), ExportError> {
-    let check = block::links(cid.codec(), data);
-    check.map(drop).map_err(|error| ExportError::NotUnixFs { id: cid, why: error.to_string() })
+/// The UnixFS reader trusts lengths and skips links that it cannot read; here such a block is refused first.
+fn check_shape(cid: BlockId, data: &[u8]) -> Result<(), ExportError> {
+    let refused = |why: String| ExportError::NotUnixFs { id: cid, why };
+    protobuf::check_unixfs(data).map_err(|error| refused(error.to_string()))?;
+    block::links(cid.codec(), data).map(drop).map_err(|error| refused(explain(&error)))
 }
 
 fn block_id(parent: BlockId, target: &Cid) -> Result<BlockId, ExportError> {

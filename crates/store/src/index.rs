@@ -195,19 +195,20 @@ impl Index {
         Ok(pieces)
     }
 
-    /// Where a block lies, in any piece that has it.
+    /// Where a block lies, in every piece that has it.
     ///
     /// # Errors
     /// If the index cannot be read.
-    pub fn block(&self, id: &BlockId) -> Result<Option<BlockPlace>, IndexError> {
+    pub fn block(&self, id: &BlockId) -> Result<Vec<BlockPlace>, IndexError> {
         let (low, high) =
             (block_key(id, &PieceRoot::new([0; 32])), block_key(id, &PieceRoot::new([0xff; 32])));
         let find = || -> Result<_, redb::Error> {
             let table = self.0.begin_read()?.open_table(BLOCKS)?;
-            Ok(table.range(&low[..]..=&high[..])?.next().transpose()?)
+            let rows = table.range(&low[..]..=&high[..])?;
+            let rows = rows.map(|row| row.map(|(key, value)| parse_block(key.value(), value.value())));
+            Ok(rows.collect::<Result<Option<Vec<_>>, _>>()?)
         };
-        let Some((key, value)) = find().map_err(failed("read"))? else { return Ok(None) };
-        parse_block(key.value(), value.value()).map(Some).ok_or(IndexError::Damaged)
+        find().map_err(failed("read"))?.ok_or(IndexError::Damaged)
     }
 
     /// Keeps a record of a piece, replacing one of the same name.

@@ -135,10 +135,12 @@ impl Store {
     /// # Errors
     /// If folder or index cannot be opened.
     pub fn open(folder: &Path, quota: u64) -> Result<Self, PutError> {
-        let volume = DiskVolume::open(folder).map_err(PutError::Write)?;
+        // The index first: its lock keeps a second process from clearing away the first one's drafts.
+        std::fs::create_dir_all(folder).map_err(PutError::Write)?;
         let index = Index::open(&folder.join("index.redb"))?;
         // A lost index would make every piece look unfinished.
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(PutError::Write)?;
+        let volume = DiskVolume::open(folder).map_err(PutError::Write)?;
         Self::new(Box::new(volume), index, quota)
     }
 
@@ -199,15 +201,23 @@ impl Store {
         Ok(Some(row))
     }
 
-    /// Bytes of a block, checked against its name; `None` if no piece here has it.
+    /// Bytes of a block, checked against its name; `None` if no piece here has it. A block of several pieces is
+    /// served as long as one of its copies is good.
     ///
     /// # Errors
-    /// If it cannot be read, or the disk returned something else.
+    /// If no copy can be read, or the disk returned something else.
     pub fn block(&self, id: &BlockId) -> Result<Option<Vec<u8>>, ReadError> {
-        let Some(BlockPlace { root, offset, bytes }) = self.0.index.block(id)? else { return Ok(None) };
-        let mut data = vec![0; usize::try_from(bytes).expect("blocks are at most 2 MiB")];
-        self.read(root, Part::Data, offset, &mut data)?;
-        if id.matches(&data) { Ok(Some(data)) } else { Err(ReadError::Damaged { root }) }
+        let mut failure = None;
+        for BlockPlace { root, offset, bytes } in self.0.index.block(id)? {
+            let mut data = vec![0; usize::try_from(bytes).expect("blocks are at most 2 MiB")];
+            match self.read(root, Part::Data, offset, &mut data) {
+                Ok(()) if id.matches(&data) => return Ok(Some(data)),
+                Ok(()) => failure = Some(ReadError::Damaged { root }),
+                Err(error) => failure = Some(error),
+            }
+            tracing::error!(%id, root = %root.short(), "a copy of a block is damaged");
+        }
+        failure.map_or(Ok(None), Err)
     }
 
     /// Proves a 1 KiB chunk of a piece; `None` if the piece is not here.
@@ -259,6 +269,19 @@ impl Store {
     /// How full the store is.
     pub fn usage(&self) -> Usage {
         Usage { pieces: self.0.pieces.load(Ordering::Relaxed), bytes: *self.used(), quota: self.0.quota }
+    }
+
+    /// Removes the objects of a put that failed after they were published, unless another put has succeeded.
+    fn remove_unindexed(&self, cid: &BlockId, root: &PieceRoot) {
+        let _one = self.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(self.piece(cid), Ok(None)) {
+            return;
+        }
+        for part in [Part::Data, Part::Outboard] {
+            if let Err(error) = self.0.volume.remove(&Name { root: *root, part }) {
+                tracing::error!(%error, root = %root.short(), "could not remove a piece that was never finished");
+            }
+        }
     }
 
     fn read(&self, root: PieceRoot, part: Part, offset: u64, buffer: &mut [u8]) -> Result<(), ReadError> {

@@ -36,7 +36,7 @@ pub(super) async fn run(file: &Path, common: &Common, output: &Output) -> Result
         );
         return Ok(());
     }
-    let bytes = metadata.len();
+    let bytes = metadata.is_file().then_some(metadata.len());
     // Removed when this function ends, however it ends; nodes are stopped before that.
     let folder = tempfile::Builder::new().prefix("holdfast-demo-").tempdir();
     let folder = folder.map_err(|error| Failure::local("could not make a temporary folder", &error))?;
@@ -67,7 +67,7 @@ struct Shown {
 }
 
 impl Demo<'_> {
-    async fn show(&self, file: &Path, bytes: u64, nodes: &mut Stopping) -> Result<Shown, Failure> {
+    async fn show(&self, file: &Path, bytes: Option<u64>, nodes: &mut Stopping) -> Result<Shown, Failure> {
         self.say(
             1,
             &format!("starting a network of {NODES} providers, each two processes: host and enclave"),
@@ -137,17 +137,12 @@ impl Demo<'_> {
                 child.env(kept, value);
             }
         }
-        child.stdin(Stdio::null()).kill_on_drop(true);
+        // Signals of the terminal are for us; we end the command in order.
+        child.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         let done =
             child.output().await.map_err(|error| Failure::local("could not run this program", &error))?;
         if !done.status.success() {
-            let problem = String::from_utf8_lossy(&done.stderr);
-            let problem = problem.lines().last().unwrap_or_default();
-            let detail = serde_json::from_str::<Value>(problem)
-                .ok()
-                .and_then(|p| p["detail"].as_str().map(str::to_owned));
-            let message = format!("`{command}` failed: {}", detail.as_deref().unwrap_or(problem));
-            return Err(Failure::new(Exit::Internal, "demo.step", message));
+            return Err(failure_of(command, &done));
         }
         serde_json::from_slice(&done.stdout).map_err(|error| Failure::local("unreadable result", &error))
     }
@@ -167,11 +162,23 @@ impl Demo<'_> {
     }
 }
 
-fn plain_words(file: &Path, bytes: u64, cid: &BlockId, network: &str) -> String {
+/// Passes on why a command failed, as it said itself.
+fn failure_of(command: &str, done: &std::process::Output) -> Failure {
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    let last = stderr.lines().last().unwrap_or("it said nothing");
+    let problem: Value = serde_json::from_str(last).unwrap_or_default();
+    let detail = problem["detail"].as_str().unwrap_or(last);
+    let reason = problem["reason"].as_str().unwrap_or("demo.step").to_owned();
+    let exit = Exit::of_code(done.status.code().unwrap_or(0));
+    Failure::new(exit, reason, format!("`{command}`: {detail}"))
+}
+
+fn plain_words(file: &Path, bytes: Option<u64>, cid: &BlockId, network: &str) -> String {
+    let size = bytes.map(|bytes| format!(" ({bytes} bytes)")).unwrap_or_default();
     format!(
         "\
 What was proven
-  - {} ({bytes} bytes) has the name {cid}.
+  - {}{size} has the name {cid}.
   - Four providers signed that they hold it, verified and synced to disk. Anyone can check that
     offline with the proof and the network id {network}.
   - With one provider killed, the file came back byte for byte, every block checked by its hash.

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use holdfast_client::ask;
 use holdfast_client::network::Network;
 use holdfast_core::codec::{self, Bounded, Text};
+use holdfast_core::explain;
 use holdfast_core::id::Timestamp;
 use holdfast_node::folder::{Description, NodeConfig, NodeFolder, read_record};
 use holdfast_proofs::genesis::{
@@ -17,7 +18,7 @@ use serde_json::json;
 
 use super::dialer;
 use crate::args::{Common, NetCommand};
-use crate::failure::{Exit, Failure, explain};
+use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::settings;
 use crate::supervisor::{self, Lifetime, Stopping};
@@ -53,6 +54,11 @@ pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -
                 let text = format!("would found a network of {} members in {}", members.len(), dir.display());
                 output.result(&text, "net-plan", json!({"members": members.len(), "dir": dir}));
                 return Ok(());
+            }
+            if members.is_empty() && possessions.is_empty() {
+                let message =
+                    "name the members with --member FILE, or complete a network with --possession FILE";
+                return Err(Failure::new(Exit::Usage, "net.create", message));
             }
             if possessions.is_empty() {
                 let members: Vec<Member> =
@@ -134,7 +140,7 @@ pub(super) fn make_local(count: u16, dir: &Path, quota: u64) -> Result<(), Failu
             format!("{} is not empty and holds no complete network; name another folder", dir.display());
         return Err(Failure::new(Exit::Conflict, "net.folder", message));
     }
-    let mut guard = RemoveUnless { dir: dir.to_owned(), done: false };
+    let mut guard = RemoveUnless { dir: dir.to_owned(), existed: dir.exists(), done: false };
     let mut members = Vec::new();
     let mut folders = Vec::new();
     for number in 1..=count {
@@ -151,7 +157,9 @@ pub(super) fn make_local(count: u16, dir: &Path, quota: u64) -> Result<(), Failu
     // Four copies where there are four nodes; a smaller network keeps one on each.
     let genesis = genesis("local", members, &[count.min(4)], LOCAL_DAYS)?;
     write(&dir.join("genesis"), &genesis.to_bytes())?;
-    let proofs = folders.iter().map(|folder| folder.prove(dir)).collect::<Result<Vec<_>, _>>()?;
+    // Relative to the node's folder, so that the whole network can be moved.
+    let here = Path::new("../..");
+    let proofs = folders.iter().map(|folder| folder.prove(dir, here)).collect::<Result<Vec<_>, _>>()?;
     write_proofs(dir, &genesis, proofs)?;
     guard.done = true;
     Ok(())
@@ -160,14 +168,29 @@ pub(super) fn make_local(count: u16, dir: &Path, quota: u64) -> Result<(), Failu
 /// Removes what was made, unless it was finished.
 struct RemoveUnless {
     dir: PathBuf,
+    /// The folder was there and empty: it stays.
+    existed: bool,
     done: bool,
 }
 
 impl Drop for RemoveUnless {
     fn drop(&mut self) {
-        if !self.done
-            && self.dir.exists()
-            && let Err(error) = fs::remove_dir_all(&self.dir)
+        if self.done {
+            return;
+        }
+        let remove = || {
+            if !self.existed {
+                return fs::remove_dir_all(&self.dir);
+            }
+            for name in ["genesis", "genesis.proofs"] {
+                if self.dir.join(name).exists() {
+                    fs::remove_file(self.dir.join(name))?;
+                }
+            }
+            fs::remove_dir_all(self.dir.join("nodes"))
+        };
+        if let Err(error) = remove()
+            && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(dir = %self.dir.display(), %error, "could not remove an unfinished network");
         }
@@ -185,6 +208,12 @@ fn genesis(name: &str, members: Vec<Member>, copies: &[u16], days: u64) -> Resul
         .iter()
         .map(|n| Profile::copies(*n).ok_or_else(|| usage(format!("{n} copies are no profile; 1 to 255 are"))))
         .collect::<Result<Vec<_>, _>>()?;
+    for member in &members {
+        if holdfast_node::folder::peer_of(member).is_none() {
+            let message = format!("member {} is refused: its peer id is none", member.node);
+            return Err(Failure::new(Exit::Invalid, "net.member", message));
+        }
+    }
     let name = Text::new(name).map_err(|error| usage(format!("--name: {error}")))?;
     Genesis::found(name, start, end, profiles, members).map_err(|error| match &error {
         GenesisError::Member { .. } => Failure::new(Exit::Invalid, "net.member", explain(&error)),
@@ -265,12 +294,19 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn down(dir: &Path, output: &Output) -> Result<(), Failure> {
-    let mut stopped = 0;
-    for folder in supervisor::node_folders(dir)? {
-        let was_running = supervisor::stop_running(&folder).map_err(|error| {
-            Failure::local(format_args!("could not stop {}", folder.path().display()), &error)
-        })?;
-        stopped += u32::from(was_running);
+    // Each node is tried, whatever became of the others.
+    let (mut stopped, mut failure) = (0, None);
+    for (folder, result) in supervisor::stop_all(supervisor::node_folders(dir)?) {
+        match result {
+            Ok(was_running) => stopped += u32::from(was_running),
+            Err(error) => {
+                let what = format!("could not stop {}", folder.path().display());
+                failure = Some(Failure::local(what, &error));
+            }
+        }
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
     }
     settings::forget_network(dir);
     output.result(&format!("stopped {stopped} nodes"), "net-down", json!({"stopped": stopped, "dir": dir}));
@@ -306,6 +342,11 @@ async fn status(dir: &Path, output: &Output) -> Result<(), Failure> {
             "quota": info.as_ref().map(|info| info.quota),
             "detail": detail,
         }));
+    }
+    if serving == 0 {
+        let message =
+            format!("none of the {} nodes of network {} answers; is it running?", rows.len(), network.id());
+        return Err(Failure::new(Exit::Unreachable, "net.unreachable", message));
     }
     text.push_str(&format!("{serving} of {} nodes serve", rows.len()));
     output.result(

@@ -35,10 +35,20 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
                 output.result(&text, "node-plan", json!({"dir": dir, "network": network}));
                 return Ok(());
             }
-            let proof = NodeFolder::at(&dir).prove(&network)?;
+            let remembered =
+                std::path::absolute(&network).map_err(|error| Failure::local("no current folder", &error))?;
+            let proof = NodeFolder::at(&dir).prove(&network, &remembered)?;
             let file = dir.join("possession");
             let text = format!("send {} to whoever founds the network", file.display());
             output.result(&text, "node-prove", json!({"node": proof.node, "possession": file}));
+            Ok(())
+        }
+        NodeCommand::Run { dir, .. } if common.dry_run => {
+            output.result(
+                &format!("would run the node in {}", dir.display()),
+                "node-plan",
+                json!({"dir": dir}),
+            );
             Ok(())
         }
         NodeCommand::Run { dir, until_stdin_closes } => {

@@ -1,14 +1,14 @@
 //! `put FILE…`: store pieces and write a proof for each.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use holdfast_client::ask;
 use holdfast_client::network::Network;
 use holdfast_client::put::{self, Progress};
 use holdfast_core::codec::{Bounded, Text};
 use holdfast_net::Net;
-use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
+use holdfast_proofs::bundle::Bundle;
 use holdfast_proofs::certificate::ValidCertificate;
 use holdfast_proofs::profile::Profile;
 use holdfast_protocol::dispersal::{Outcome, SlotFailure, Wait};
@@ -24,6 +24,10 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::settings;
 
+mod target;
+
+use target::Target;
+
 /// One thing to store, and where its proof goes.
 struct Job {
     source: PathBuf,
@@ -35,8 +39,12 @@ pub(super) async fn run(args: &PutArgs, common: &Common, output: &Output) -> Res
     let jobs = jobs(args)?;
     let network = settings::network(common)?;
     let profile = choose_profile(&network, args.copies)?;
+    if common.dry_run {
+        return dry_run(&jobs, args.profile, profile, output).await;
+    }
+    let mut targets = Vec::new();
     for job in &jobs {
-        check_target(&job.bundle)?;
+        targets.push(Target::open(&job.bundle, &job.source)?);
     }
     output.note(if jobs.len() == 1 {
         "this piece is public: whoever knows its CID can read it"
@@ -45,24 +53,48 @@ pub(super) async fn run(args: &PutArgs, common: &Common, output: &Output) -> Res
     });
     let net = dialer().await?;
     let (mut texts, mut objects) = (Vec::new(), Vec::new());
-    let mut partial = None;
-    for job in &jobs {
-        let (plan, _spool) = plan(job, args.profile, output).await?;
-        if common.dry_run {
-            let (cid, bytes) = (plan.root(), plan.piece_bytes());
-            texts.push(format!("would store {bytes} bytes as {} {cid}", profile.name()));
-            objects.push(json!({"cid": cid.to_string(), "piece_bytes": bytes, "profile": profile.name()}));
-            continue;
-        }
+    let mut failure = None;
+    for (job, target) in jobs.iter().zip(targets) {
         let import_profile = (!job.is_car).then_some(args.profile);
         let put = Put { net: &net, network: &network, profile, wait: args.wait, import_profile, output };
-        let stored = put.store(job, plan).await?;
-        partial = partial.or(stored.partial);
-        texts.push(stored.text);
-        objects.push(stored.object);
+        // One that fails does not take the others with it; the first failure is the command's.
+        let problem = match put.store(job, args.profile, target).await {
+            Ok(stored) => {
+                texts.push(stored.text);
+                objects.push(stored.object);
+                stored.partial
+            }
+            Err(problem) => Some(problem),
+        };
+        if let Some(problem) = problem {
+            if jobs.len() > 1 {
+                output.note(&format!("{}: {}", job.source.display(), problem.message));
+            }
+            failure = failure.or(Some(problem));
+        }
     }
-    output.result(&texts.join("\n"), "put", json!({"pieces": objects}));
-    partial.map_or(Ok(()), Err)
+    if !texts.is_empty() {
+        output.result(&texts.join("\n"), "put", json!({"pieces": objects}));
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// Says what would be stored.
+async fn dry_run(
+    jobs: &[Job],
+    import_profile: ImportProfile,
+    profile: Profile,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (mut texts, mut objects) = (Vec::new(), Vec::new());
+    for job in jobs {
+        let (plan, _spool) = plan(job, import_profile, output).await?;
+        let (cid, bytes) = (plan.root(), plan.piece_bytes());
+        texts.push(format!("would store {bytes} bytes as {} {cid}", profile.name()));
+        objects.push(json!({"cid": cid.to_string(), "piece_bytes": bytes, "profile": profile.name()}));
+    }
+    output.result(&texts.join("\n"), "put-plan", json!({"pieces": objects}));
+    Ok(())
 }
 
 fn jobs(args: &PutArgs) -> Result<Vec<Job>, Failure> {
@@ -83,18 +115,30 @@ fn jobs(args: &PutArgs) -> Result<Vec<Job>, Failure> {
                 let message = "standard input has no name: say where the proof goes with --bundle OUT";
                 return Err(Failure::new(Exit::Usage, "put.bundle", message));
             }
-            (None, false) => proof_of(&source),
+            (None, false) => proof_of(&source)?,
         };
         jobs.push(Job { source, is_car, bundle });
     }
     Ok(jobs)
 }
 
-/// `FILE.proof`, beside the file.
-fn proof_of(source: &Path) -> PathBuf {
-    let mut name = source.components().as_path().as_os_str().to_owned();
+/// `FILE.proof`, beside the file, also for a folder that is named as `.` or `..`.
+fn proof_of(source: &Path) -> Result<PathBuf, Failure> {
+    let named = if source.file_name().is_some() {
+        source.to_owned()
+    } else {
+        std::fs::canonicalize(source).map_err(|error| {
+            let message = format!("could not read {}: {error}", source.display());
+            Failure::new(Exit::of_file(&error), "file.missing", message)
+        })?
+    };
+    let Some(name) = named.file_name() else {
+        let message = format!("{} has no name: say where the proof goes with --bundle OUT", source.display());
+        return Err(Failure::new(Exit::Usage, "put.bundle", message));
+    };
+    let mut name = name.to_owned();
     name.push(".proof");
-    name.into()
+    Ok(named.with_file_name(name))
 }
 
 fn choose_profile(network: &Network, copies: Option<u16>) -> Result<Profile, Failure> {
@@ -110,22 +154,6 @@ fn choose_profile(network: &Network, copies: Option<u16>) -> Result<Profile, Fai
         let message = format!("this network keeps {} copies, not {copies}", names.join(" or "));
         Failure::new(Exit::Usage, "put.copies", message)
     })
-}
-
-/// Refuses to overwrite what is no proof.
-fn check_target(path: &Path) -> Result<(), Failure> {
-    let message = match path.symlink_metadata() {
-        Err(_) => return Ok(()),
-        Ok(metadata) if metadata.is_file() => {
-            let bytes = settings::read_limited(path, BUNDLE_BYTES_MAX)?;
-            if bytes.is_empty() || Bundle::from_bytes(&bytes).is_ok() {
-                return Ok(());
-            }
-            format!("{} exists and is no proof; name another place with --bundle", path.display())
-        }
-        Ok(_) => format!("{} exists and is no file; name another place with --bundle", path.display()),
-    };
-    Err(Failure::new(Exit::Conflict, "file.exists", message))
 }
 
 /// Hashes the source to its CID and plans its piece. What came from standard input lives as long as the result.
@@ -183,8 +211,9 @@ struct Stored {
 }
 
 impl Put<'_> {
-    async fn store(&self, job: &Job, plan: Arc<Plan>) -> Result<Stored, Failure> {
+    async fn store(&self, job: &Job, import: ImportProfile, target: Target) -> Result<Stored, Failure> {
         let Self { net, network, profile, wait, output, .. } = self;
+        let (plan, _spool) = plan(job, import, output).await?;
         let (cid, bytes) = (plan.root(), plan.piece_bytes());
         let wait_for = match wait {
             WaitFor::Quorum => Wait::Quorum,
@@ -196,7 +225,14 @@ impl Put<'_> {
         drop(progress);
         let Some(certificate) = &outcome.certificate else { return Err(self.not_certified(&outcome)) };
 
-        write_bundle(&job.bundle, &self.bundle(certificate))?;
+        let path = target.path().to_owned();
+        target.write(&self.bundle(certificate)).map_err(|failure| {
+            // What was won is not lost with the disk.
+            let text = certificate.certificate().to_text();
+            let message = format!("{}; {cid} is certified all the same: {text}", failure.message);
+            Failure { message, ..failure }
+        })?;
+        ask::give(net, network, certificate).await;
         let signed = certificate.signers().count();
         let failed = self.describe_failures(&outcome);
         for failure in &failed {
@@ -214,7 +250,7 @@ impl Put<'_> {
         let text = format!(
             "stored {bytes} bytes, certified by {signed} of {} slots, proof in {}: {cid}",
             profile.n,
-            job.bundle.display()
+            path.display()
         );
         let object = json!({
             "cid": cid.to_string(),
@@ -224,7 +260,7 @@ impl Put<'_> {
             "signed": signed,
             "slots": profile.n,
             "failed": failed,
-            "bundle": job.bundle,
+            "bundle": path,
             "certificate": certificate.certificate().to_text(),
             "public": true,
         });
@@ -278,17 +314,4 @@ impl Put<'_> {
         );
         Failure::new(exit, reason, message)
     }
-}
-
-/// Writes a proof in one step: temp, sync, rename.
-fn write_bundle(path: &Path, bundle: &Bundle) -> Result<(), Failure> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || {
-        let mut file = holdfast_store::shared_temp_in(folder)?;
-        file.write_all(&bundle.to_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        std::fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|error| Failure::local(format_args!("could not write {}", path.display()), &error))
 }

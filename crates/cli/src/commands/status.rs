@@ -2,13 +2,15 @@
 
 use holdfast_client::ask;
 use holdfast_core::block::BlockId;
+use holdfast_core::explain;
 use holdfast_proofs::slots::{self, Bucket};
+use holdfast_proofs::statement::Statement;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::dialer;
 use crate::args::Common;
-use crate::failure::{Exit, Failure, explain};
+use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::settings;
 
@@ -38,6 +40,8 @@ pub(super) async fn run(cid: BlockId, common: &Common, output: &Output) -> Resul
                 reached += 1;
                 // What a node says is only its word; a certificate that checks is more.
                 let certificate = info.certificate.clone().and_then(|c| c.verify(committee).ok());
+                let about = |statement: &Statement| (statement.cid, statement.piece_root) == (cid, info.root);
+                let certificate = certificate.filter(|certificate| about(certificate.statement()));
                 let signed = certificate.map_or(0, |certificate| certificate.signers().count());
                 let detail = match signed {
                     0 => "no certificate".to_owned(),

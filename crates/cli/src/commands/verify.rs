@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use holdfast_client::check;
+use holdfast_core::explain;
 use holdfast_core::id::Timestamp;
 use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
 use holdfast_proofs::verdict::{Proven, Status, Step, Verdict, judge};
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use super::{blocking, scratch};
 use crate::args::{Common, VerifyArgs};
-use crate::failure::{Exit, Failure, explain};
+use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::settings;
 
@@ -25,7 +26,7 @@ const NOT_SHOWN: [&str; 3] = [
 pub(super) async fn run(args: &VerifyArgs, common: &Common, output: &Output) -> Result<(), Failure> {
     let network = settings::trusted_id(common, args.network_id)?;
     let bytes = settings::read_limited(&args.bundle, BUNDLE_BYTES_MAX)?;
-    let now = args.at.map_or_else(clock, |at| Ok(Timestamp(at)))?;
+    let now = args.at.map_or_else(clock, Ok)?;
     let (bundle, mut verdict) = match Bundle::from_bytes(&bytes) {
         Ok(bundle) => {
             let verdict = judge(&bundle, &network, now);
@@ -53,7 +54,7 @@ pub(super) async fn run(args: &VerifyArgs, common: &Common, output: &Output) -> 
     match (verdict.status, verdict.failure()) {
         (Status::Fresh | Status::ValidAsOf, _) => Ok(()),
         (Status::Expired, _) => {
-            let ends = verdict.proven.as_ref().map_or(0, |proven| proven.ends.0);
+            let ends = verdict.proven.as_ref().map(|proven| proven.ends.to_string()).unwrap_or_default();
             let message = format!("{} has expired: the promise ended at {ends}", args.bundle.display());
             Err(Failure::new(Exit::Expired, "verify.expired", message))
         }

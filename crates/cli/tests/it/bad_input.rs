@@ -33,7 +33,12 @@ fn without_a_network() {
     for args in [&["get", "not-a-cid"][..], &["verify", "x", "--network-id", "12"], &["put"], &["frobnicate"]]
     {
         assert_eq!(world.run(args).code, 2, "{args:?}");
+        assert_eq!(world.run_json(args).reason(), "usage", "{args:?}");
     }
+    assert_eq!(world.run(["--help"]).code, 0);
+    // Named by the environment but empty is not named.
+    let unset = world.command().args(["cid", "file"]).env("HOLDFAST_NETWORK", "").output().unwrap();
+    assert!(unset.status.success());
 }
 
 #[test]
@@ -57,7 +62,7 @@ fn with_a_network() {
 
     let cid = world.run(["put", "file"]).ok().last_word().to_owned();
     check(&world, &["get", &cid, "-o", "notes.txt"], 9, "file.exists");
-    check(&world, &["get", &cid, "-o", "no/such/folder"], 1, "file.write");
+    check(&world, &["get", &cid, "-o", "no/such/folder"], 3, "file.write");
     let left: Vec<_> =
         fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains("partial")), "{left:?}");
@@ -87,4 +92,39 @@ fn dry_runs_do_nothing() {
     assert_eq!(planned.last_word(), world.run(["cid", "file"]).ok().last_word());
     assert!(!world.path("file.proof").exists());
     assert_eq!(world.run_json(["status", planned.last_word()]).code, 3);
+}
+
+#[test]
+fn nothing_is_stored_in_vain_and_no_source_is_overwritten() {
+    let world = World::with_network(4);
+    world.file("file", "x");
+    world.file("empty", "");
+    check(&world, &["put", "file", "--bundle", "no/such/proof"], 3, "file.write");
+    check(&world, &["put", "file", "--bundle", "file"], 9, "file.exists");
+    check(&world, &["put", "file", "--bundle", "empty"], 9, "file.exists");
+    let cid = world.run(["cid", "file"]).ok().last_word().to_owned();
+    assert_eq!(world.run(["status", &cid]).code, 3, "nothing was stored");
+
+    // One of several that fails does not take the others with it.
+    let some = world.run_json(["put", "file", "none"]);
+    assert_eq!((some.code, some.reason().as_str()), (3, "file.missing"));
+    assert_eq!(some.json()["pieces"][0]["cid"], cid.as_str());
+
+    // A folder named by a dot has its proof beside it, not in it.
+    fs::create_dir(world.path("tree")).unwrap();
+    world.file("tree/leaf", "y");
+    let put = world.command().args(["put", "."]).current_dir(world.path("tree")).output().unwrap();
+    assert!(put.status.success(), "{put:?}");
+    assert!(world.path("tree.proof").exists());
+    assert_eq!(fs::read_dir(world.path("tree")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let world = World::empty();
+    world.file("file", "x");
+    let mut child =
+        world.command().args(["cid", "file"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

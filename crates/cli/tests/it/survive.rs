@@ -121,3 +121,32 @@ fn a_full_provider_is_an_error_of_its_own() {
     assert!(full.stderr.contains("100000"), "both numbers are named: {full:?}");
     world.run(["put", "small"]).ok();
 }
+
+/// Requests for many small blocks once overflowed the mailbox of the one provider that was left.
+#[test]
+fn a_folder_of_small_files_comes_back_from_one_holder() {
+    let world = World::with_network(7);
+    fs::create_dir(world.path("tree")).unwrap();
+    for number in 0..400 {
+        world.file(&format!("tree/{number}"), format!("content {number}"));
+    }
+    let cid = world.run(["put", "tree", "--wait", "all"]).ok().last_word().to_owned();
+    for holder in &world.holders(&cid)[1..] {
+        kill(holder);
+    }
+    world.run(["get", &cid, "-o", "back"]).ok();
+    assert_eq!(world.run(["cid", "back"]).ok().last_word(), cid);
+}
+
+#[test]
+fn a_network_stops_although_an_enclave_is_frozen() {
+    let world = World::with_network(4);
+    let frozen = world.nodes()[0].running().unwrap().unwrap();
+    let [enclave] = children(frozen)[..] else { panic!("a node has one child") };
+    signal(enclave, Signal::STOP);
+    world.run(["net", "down", "--dir", "net"]).ok();
+    assert!(world.nodes().iter().all(|node| node.running().unwrap().is_none()));
+    wait_until("the frozen enclave is gone", || {
+        fs::read(format!("/proc/{enclave}/cmdline")).map_or(true, |line| line.is_empty())
+    });
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_core::codec;
+use holdfast_core::explain;
 use holdfast_core::id::PieceRoot;
 use holdfast_net::frames::{Frame, FrameError, FrameReader, FrameWriter, split};
 use holdfast_net::{PeerId, Stream};
@@ -176,15 +177,4 @@ fn refusal(error: &PutError) -> Refusal {
         }
     };
     Refusal::new(reason, explain(error))
-}
-
-/// An error with its sources on one line.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

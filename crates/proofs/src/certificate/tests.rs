@@ -118,6 +118,12 @@ fn the_text_form_round_trips_and_catches_typing_errors() {
     }
     assert_eq!(Certificate::from_text(&text.to_uppercase()), Err(CertificateError::Text));
     assert_eq!(Certificate::from_text("hfc1"), Err(CertificateError::Text));
+    // Letters whose upper-case forms are plain S and I.
+    for (plain, twin) in [('s', 'ſ'), ('i', 'ı')] {
+        let twin = text.replacen(plain, &twin.to_string(), 1);
+        assert_ne!(twin, text);
+        assert_eq!(Certificate::from_text(&twin), Err(CertificateError::Text));
+    }
 }
 
 #[test]

@@ -40,6 +40,8 @@ fn bad_members_are_refused_by_name() {
     assert_eq!(nothing, (third, MemberError::Bls(BlsError::Key)));
     let stolen = refused(&|members| members[2].node = member(9).node);
     assert_eq!(stolen, (member(9).node, MemberError::NodeId));
+    let sealed = refused(&|members| members[2].box_key = BoxKey::new([0; 32]));
+    assert_eq!(sealed, (third, MemberError::BoxKey(BoxKeyError)));
     let salted = refused(&|members| members[2].salt = Salt::new([1; 32]));
     assert_eq!(salted, (third, MemberError::Salt));
 

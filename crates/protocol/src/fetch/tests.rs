@@ -11,9 +11,7 @@ fn block(number: usize) -> (BlockId, Vec<u8>) {
 fn fetch(providers: usize, demands: usize) -> (Fetch, Vec<Effect>) {
     let mut fetch = Fetch::new(NOW, providers);
     let mut out = Vec::new();
-    for number in 0..demands {
-        fetch.step(NOW, Input::Demand(block(number).0), &mut out);
-    }
+    fetch.step(NOW, Input::Demand((0..demands).map(|number| block(number).0).collect()), &mut out);
     assert_eq!(out, [], "nobody is there yet");
     (fetch, out)
 }
@@ -54,11 +52,8 @@ fn requests_spread_over_providers() {
     let (mut fetch, mut out) = fetch(2, 0);
     step(&mut fetch, Input::Up(0));
     step(&mut fetch, Input::Up(1));
-    for number in 0..4 {
-        fetch.step(NOW, Input::Demand(block(number).0), &mut out);
-    }
-    let asked: Vec<_> = requests(&out).into_iter().map(|(index, _)| index).collect();
-    assert_eq!(asked, [0, 1, 0, 1]);
+    fetch.step(NOW, Input::Demand(ids(&[0, 1, 2, 3])), &mut out);
+    assert_eq!(requests(&out), [(0, ids(&[0, 2])), (1, ids(&[1, 3]))]);
 }
 
 #[test]

@@ -31,7 +31,9 @@ pub struct PieceDraft {
 
 impl PieceDraft {
     pub(super) fn new(store: Store, cid: BlockId, bytes: u64) -> Result<Self, PutError> {
-        let reservation = Reservation::new(&store, bytes)?;
+        // A piece whose files were lost is counted already.
+        let counted = store.piece(&cid)?.map_or(0, |row| row.bytes);
+        let reservation = Reservation::new(&store, bytes.saturating_sub(counted))?;
         let volume = &store.0.volume;
         let scratch = volume.scratch();
         Ok(Self {
@@ -84,20 +86,38 @@ impl PieceDraft {
         outboard.write_all(&last).map_err(PutError::Write)?;
 
         let name = |part| Name { root: checked.root, part };
-        data.publish(&name(Part::Data)).map_err(PutError::Write)?;
-        outboard.publish(&name(Part::Outboard)).map_err(PutError::Write)?;
-        // Two puts of one piece publish the same bytes under the same name; only the first adds a row.
-        let _one = store.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
-        if store.piece(&cid)?.is_some() {
-            return Ok(checked);
+        let published = data
+            .publish(&name(Part::Data))
+            .and_then(|()| outboard.publish(&name(Part::Outboard)))
+            .map_err(PutError::Write);
+        let added = published.and_then(|()| add(&store, &cid, &checked, &placed, reservation));
+        if let Err(error) = added {
+            store.remove_unindexed(&cid, &checked.root);
+            return Err(error);
         }
-        let row = PieceRow { root: checked.root, bytes: checked.bytes, blocks: checked.blocks };
-        let blocks = (0..placed.len()).map(|place| placed.get(place).and_then(|record| from_record(&record)));
-        store.0.index.add(&cid, &row, blocks)?;
-        store.0.pieces.fetch_add(1, Ordering::Relaxed);
-        reservation.keep();
         Ok(checked)
     }
+}
+
+/// Adds the index row, unless another put of the same piece has added it.
+fn add(
+    store: &Store,
+    cid: &BlockId,
+    checked: &Checked,
+    placed: &SpillLog<PLACED_LEN>,
+    reservation: Reservation,
+) -> Result<(), PutError> {
+    // Two puts of one piece publish the same bytes under the same name; only the first adds a row.
+    let _one = store.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+    if store.piece(cid)?.is_some() {
+        return Ok(());
+    }
+    let row = PieceRow { root: checked.root, bytes: checked.bytes, blocks: checked.blocks };
+    let blocks = (0..placed.len()).map(|place| placed.get(place).and_then(|record| from_record(&record)));
+    store.0.index.add(cid, &row, blocks)?;
+    store.0.pieces.fetch_add(1, Ordering::Relaxed);
+    reservation.keep();
+    Ok(())
 }
 
 fn to_record(placed: &Placed) -> [u8; PLACED_LEN] {

@@ -82,7 +82,11 @@ impl Volume for DiskVolume {
     fn list(&self) -> io::Result<Vec<(Name, u64)>> {
         let mut names = Vec::new();
         for folder in fs::read_dir(&self.pieces)? {
-            for entry in fs::read_dir(folder?.path())? {
+            let folder = folder?;
+            if !folder.file_type()?.is_dir() {
+                continue; // not ours
+            }
+            for entry in fs::read_dir(folder.path())? {
                 let entry = entry?;
                 if let Some(name) = parse(&entry.path()) {
                     names.push((name, entry.metadata()?.len()));

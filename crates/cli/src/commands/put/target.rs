@@ -1,0 +1,72 @@
+//! Where a proof goes: opened before anything is stored, so that nothing is stored in vain.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
+use tempfile::NamedTempFile;
+
+use crate::failure::{Exit, Failure};
+use crate::settings;
+
+/// A proof that is still to be written.
+pub(super) struct Target {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Target {
+    /// Opens the place for a proof of `source`. What is there already is replaced only if it is a proof.
+    pub(super) fn open(path: &Path, source: &Path) -> Result<Self, Failure> {
+        check(path, source)?;
+        let file = holdfast_store::shared_temp_in(folder(path)).map_err(|error| failed(path, &error))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// The path of the proof.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the proof in one step: temp, sync, rename, sync of the folder.
+    pub(super) fn write(mut self, bundle: &Bundle) -> Result<(), Failure> {
+        let folder = folder(&self.path).to_owned();
+        let written = self
+            .file
+            .write_all(&bundle.to_bytes())
+            .and_then(|()| self.file.as_file().sync_all())
+            .and_then(|()| self.file.persist(&self.path).map(drop).map_err(|error| error.error))
+            .and_then(|()| fs::File::open(folder)?.sync_all());
+        written.map_err(|error| failed(&self.path, &error))
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    let message = format!("could not write {}: {error}", path.display());
+    Failure::new(Exit::of_file(error), "file.write", message)
+}
+
+fn check(path: &Path, source: &Path) -> Result<(), Failure> {
+    let conflict = |why: &str| {
+        let message = format!("{} {why}; name another place with --bundle", path.display());
+        Err(Failure::new(Exit::Conflict, "file.exists", message))
+    };
+    match path.symlink_metadata() {
+        Err(_) => Ok(()), // not there, or not reachable, which opening it will say
+        Ok(_) if same_file(path, source) => conflict("is the file to be stored"),
+        Ok(metadata) if !metadata.is_file() => conflict("exists and is no file"),
+        Ok(_) => match Bundle::from_bytes(&settings::read_limited(path, BUNDLE_BYTES_MAX)?) {
+            Ok(_) => Ok(()),
+            Err(_) => conflict("exists and is no proof"),
+        },
+    }
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).ok().zip(fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
+}

@@ -1,0 +1,153 @@
+//! A total look at protobuf messages, before a parser that trusts lengths sees them.
+//!
+//! The protobuf reader under the dag-pb and UnixFS libraries adds lengths without checking them, so a field
+//! that claims to reach beyond its message can send it backwards, for ever. Whatever a peer chose is walked
+//! here first: every field must end inside its message.
+
+/// Bytes that are no protobuf message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a well-formed protobuf message")]
+pub struct MalformedMessage;
+
+/// A field's number and, if it is length-delimited, its bytes.
+pub type Field<'a> = (u64, Option<&'a [u8]>);
+
+/// Walks the fields of a message.
+#[derive(Clone, Debug)]
+pub struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// Starts at the first field.
+    pub fn of(message: &'a [u8]) -> Self {
+        Self(message)
+    }
+
+    fn varint(&mut self) -> Result<u64, MalformedMessage> {
+        let mut value = 0_u64;
+        for place in 0..10 {
+            let (byte, rest) = self.0.split_first().ok_or(MalformedMessage)?;
+            self.0 = rest;
+            let bits = u64::from(byte & 0x7f);
+            if place == 9 && bits > 1 {
+                return Err(MalformedMessage); // more than 64 bits
+            }
+            value |= bits << (7 * place);
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(MalformedMessage)
+    }
+
+    fn take(&mut self, bytes: u64) -> Result<&'a [u8], MalformedMessage> {
+        let bytes = usize::try_from(bytes).map_err(|_| MalformedMessage)?;
+        let (taken, rest) = self.0.split_at_checked(bytes).ok_or(MalformedMessage)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn field(&mut self) -> Result<Field<'a>, MalformedMessage> {
+        let tag = self.varint()?;
+        let bytes = match tag & 7 {
+            0 => self.varint().map(|_| None)?,
+            1 => self.take(8).map(|_| None)?,
+            2 => {
+                let length = self.varint()?;
+                Some(self.take(length)?)
+            }
+            5 => self.take(4).map(|_| None)?,
+            _ => return Err(MalformedMessage),
+        };
+        Ok((tag >> 3, bytes))
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Field<'a>, MalformedMessage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.field();
+        if field.is_err() {
+            self.0 = &[];
+        }
+        Some(field)
+    }
+}
+
+/// Checks a dag-pb node: its fields, and those of every link (field 2).
+///
+/// # Errors
+/// If a field does not end inside its message.
+pub fn check_dag_pb(node: &[u8]) -> Result<(), MalformedMessage> {
+    for field in Fields::of(node) {
+        if let (2, Some(link)) = field? {
+            Fields::of(link).try_for_each(|field| field.map(drop))?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks a dag-pb node that claims to be UnixFS: also its data (field 1), in which field 8 is a message and
+/// field 4 may be a packed list of integers.
+///
+/// # Errors
+/// If a field does not end inside its message.
+pub fn check_unixfs(node: &[u8]) -> Result<(), MalformedMessage> {
+    check_dag_pb(node)?;
+    for field in Fields::of(node) {
+        let (1, Some(data)) = field? else { continue };
+        for field in Fields::of(data) {
+            match field? {
+                (8, Some(time)) => Fields::of(time).try_for_each(|field| field.map(drop))?,
+                (4, Some(packed)) => {
+                    let mut list = Fields::of(packed);
+                    while !list.0.is_empty() {
+                        list.varint()?;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// UnixFS data whose modification time is a message with a field that reaches beyond it and wraps around:
+    /// the library's reader went back and read the same bytes for ever.
+    #[test]
+    fn a_length_that_wraps_around_does_not_send_the_reader_backwards() {
+        let wrapping = [
+            0x0a, 0x11, // data, 17 bytes
+            0x08, 0x02, // type: file
+            0x42, 0x01, 0x08, // time: a message of one byte, which is half a field
+            0x00, 0x1a, 0xf3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, // 2^64 − 13 bytes
+        ];
+        assert_eq!(wrapping.len(), 19);
+        assert_eq!(check_dag_pb(&wrapping), Ok(()), "data is opaque to dag-pb");
+        assert_eq!(check_unixfs(&wrapping), Err(MalformedMessage));
+    }
+
+    #[test]
+    fn fields_end_inside_their_message() {
+        let good = [0x08, 0x96, 0x01, 0x12, 0x02, b'h', b'i', 0x1d, 1, 2, 3, 4];
+        let fields: Vec<_> = Fields::of(&good).map(Result::unwrap).collect();
+        assert_eq!(fields, [(1, None), (2, Some(&b"hi"[..])), (3, None)]);
+        for bad in [
+            &[0x12, 0x03, b'h', b'i'][..],                                 // too short
+            &[0x08],                                                       // no value
+            &[0x0b],                                                       // groups are not used
+            &[0x09, 1, 2, 3],                                              // eight bytes needed
+            &[0x80; 11],                                                   // an endless varint
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02], // 65 bits
+        ] {
+            assert!(Fields::of(bad).any(|field| field.is_err()), "{bad:02x?}");
+        }
+    }
+}
