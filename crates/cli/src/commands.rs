@@ -52,9 +52,10 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
 /// Ends a command at Ctrl-C or its timeout. Dropping it undoes what is not finished.
 async fn bounded(common: &Common, run: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     use tokio::signal::unix::{SignalKind, signal};
-    // Both handlers stand before the command takes its first step.
+    // All handlers stand before the command takes its first step.
     let listen = |kind| signal(kind).map_err(|error| Failure::local("could not listen for signals", &error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let mut hangup = listen(SignalKind::hangup())?;
     let timeout = async {
         match common.timeout {
             Some(timeout) => tokio::time::sleep(timeout).await,
@@ -65,6 +66,7 @@ async fn bounded(common: &Common, run: impl Future<Output = Result<(), Failure>>
         result = run => result,
         _ = interrupt.recv() => Err(Failure::interrupted()),
         _ = terminate.recv() => Err(Failure::interrupted()),
+        _ = hangup.recv() => Err(Failure::interrupted()),
         () = timeout => {
             let message = "not done within --timeout; run the same command again";
             Err(Failure::new(Exit::Unreachable, "timeout", message))

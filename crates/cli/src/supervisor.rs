@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use holdfast_client::network::{PeerEntry, Peers};
 use holdfast_node::folder::NodeFolder;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
 
 use crate::failure::{Exit, Failure};
 
@@ -213,7 +214,27 @@ fn wait_stopped(folder: &NodeFolder, pid: u32) -> io::Result<()> {
 fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
     match kill_process(pid, signal) {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()), // it has gone by itself
+        Ok(()) | Err(Errno::SRCH) => Ok(()), // it has gone by itself
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes this process the parent of processes that lose theirs, so that it can clear away the enclave of a node
+/// that it kills.
+pub(crate) fn adopt_orphans() -> io::Result<()> {
+    Ok(set_child_subreaper(Some(getpid()))?)
+}
+
+/// Clears away an enclave process that has ended, if it is ours by adoption.
+fn reap(folder: &NodeFolder) -> io::Result<()> {
+    let pid = match fs::read_to_string(folder.enclave().join("pid")) {
+        Ok(pid) => pid.trim().parse().ok().and_then(Pid::from_raw),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let Some(pid) = pid else { return Ok(()) };
+    match waitpid(Some(pid), WaitOptions::empty()) {
+        Ok(_) | Err(Errno::CHILD) => Ok(()), // not ours: its own parent clears it away
         Err(error) => Err(error.into()),
     }
 }
@@ -229,7 +250,7 @@ fn wait_enclave(folder: &NodeFolder) -> io::Result<()> {
     let deadline = Instant::now() + STOP_WINDOW;
     loop {
         match journal.try_lock() {
-            Ok(()) => return Ok(()),
+            Ok(()) => return reap(folder),
             Err(fs::TryLockError::Error(error)) => return Err(error),
             Err(fs::TryLockError::WouldBlock) if Instant::now() >= deadline => {
                 // The lock shows that the process which wrote this number still lives.

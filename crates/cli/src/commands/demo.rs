@@ -44,6 +44,7 @@ pub(super) async fn run(file: &Path, common: &Common, output: &Output) -> Result
     fs::create_dir(&demo.home)
         .map_err(|error| Failure::local("could not make a temporary folder", &error))?;
 
+    supervisor::adopt_orphans().map_err(|error| Failure::local("could not adopt processes", &error))?;
     let mut nodes = Stopping(Vec::new());
     let shown = demo.show(&file, bytes, &mut nodes).await;
     output.note("stopping the network and removing its folder");

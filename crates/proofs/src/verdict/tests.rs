@@ -107,3 +107,43 @@ fn no_flipped_bit_under_a_repaired_digest_is_valid() {
         }
     }
 }
+
+/// Whoever founds a network with bad keys can sign for it; a verifier refuses it all the same, and says who.
+#[test]
+fn networks_with_garbage_identity_duplicate_or_rogue_keys_are_refused_by_name() {
+    use holdfast_core::bls::PublicKeyBytes;
+
+    let (_, bundle) = sample();
+    let mut identity = [0; 96];
+    identity[0] = 0xc0;
+    let first = bundle.genesis.members[0].bls;
+    let rogue = crate::testing::keys(99).1.public();
+    for (key, expected) in [
+        (PublicKeyBytes::new([0x11; 96]), "verify.genesis"),
+        (PublicKeyBytes::new(identity), "verify.genesis"),
+        (first, "verify.genesis"),
+        (rogue, "verify.possession"),
+    ] {
+        let mut bad = bundle.clone();
+        let mut members = bad.genesis.members.clone().into_inner();
+        members[3].bls = key;
+        let name = members[3].node.to_string();
+        bad.genesis.members = Bounded::new(members).unwrap();
+        bad.proofs.network = bad.genesis.network();
+        if expected == "verify.possession" {
+            // Everyone else shows possession to the new network.
+            let mut proofs = bad.proofs.members.clone().into_inner();
+            for proof in &mut proofs {
+                let number =
+                    (1..=5).find(|number| crate::testing::member(*number).node == proof.node).unwrap();
+                proof.possession =
+                    crate::testing::keys(number).1.sign_possession(proof.node, &bad.proofs.network);
+            }
+            bad.proofs.members = Bounded::new(proofs).unwrap();
+        }
+        let verdict = judge(&bad, &bad.genesis.network(), Timestamp(1500));
+        let failure = verdict.failure().unwrap();
+        assert_eq!((verdict.status, failure.name), (Status::Invalid, expected));
+        assert!(failure.found.contains(&name), "{}", failure.found);
+    }
+}
