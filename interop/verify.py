@@ -75,6 +75,17 @@ def integer(value):
     return value
 
 
+def between(least, most):
+    def read(value):
+        need(least <= integer(value) <= most, f"not between {least} and {most}")
+        return value
+
+    return read
+
+
+BYTE, SHORT, WORD = (between(0, 2**bits - 1) for bits in (8, 16, 32))
+
+
 def octets(length):
     def read(value):
         need(type(value) is bytes and len(value) == length, f"not a byte string of {length}")
@@ -99,6 +110,7 @@ def text(value):
 
 def cid(value):
     need(isinstance(value, CID), "not a CID")
+    need(bytes(value)[:-32] in CID_HEADS, "a CID of another kind")
     return bytes(value)
 
 
@@ -132,8 +144,8 @@ def struct(**fields):
     return read
 
 
-PROFILE = many(integer, 3, 3)
-PROFILES = many(PROFILE, 1, 16)
+PROFILE = many(SHORT, 3, 3)
+PROFILES = many(PROFILE, 0, 16)
 MEMBER = struct(
     node_id=octets(32),
     ed25519=octets(32),
@@ -141,24 +153,24 @@ MEMBER = struct(
     box=octets(32),
     operator=text,
     domain=text,
-    weight=integer,
+    weight=between(1, 16),
     salt=octets(32),
     peer_id=text,
 )
 MEMBERS = many(MEMBER, 0, 1024)
 GENESIS = struct(
-    version=integer, name=text, start=integer, end=integer, profiles=PROFILES, members=MEMBERS
+    version=BYTE, name=text, start=integer, end=integer, profiles=PROFILES, members=MEMBERS
 )
 PROOFS = struct(
     network_id=octets(32),
     proofs=many(struct(node_id=octets(32), signature=octets(48)), 0, 1024),
 )
 CODING = struct(
-    kind=integer,
-    k=integer,
-    n=integer,
-    q=integer,
-    symbol_bytes=integer,
+    kind=BYTE,
+    k=SHORT,
+    n=SHORT,
+    q=SHORT,
+    symbol_bytes=WORD,
     coding_root=optional(octets(32)),
 )
 STATEMENT = struct(
@@ -169,7 +181,7 @@ STATEMENT = struct(
     piece_bytes=integer,
     coding=CODING,
     retain_until=integer,
-    durability=integer,
+    durability=between(1, 1),
     price=octets(16),
     order=optional(octets(32)),
 )
@@ -238,6 +250,33 @@ def ed25519_usable(key):
     for _ in range(3):
         point = edwards_add(point, point)
     return point != (0, 1)
+
+
+# X25519: can secrets be sealed to this key?
+
+
+def x25519(scalar, u):
+    """The Montgomery ladder of RFC 7748, section 5."""
+    scalar = (int.from_bytes(scalar, "little") & ~7 & (1 << 255) - 1) | 1 << 254
+    u = int.from_bytes(u, "little") & (1 << 255) - 1
+    x2, z2, x3, z3 = 1, 0, u, 1
+    for bit in range(254, -1, -1):
+        swap = scalar >> bit & 1
+        if swap:
+            x2, z2, x3, z3 = x3, z3, x2, z2
+        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
+        aa, bb, da, cb = a * a % P, b * b % P, d * a % P, c * b % P
+        x3, z3 = (da + cb) ** 2 % P, u * (da - cb) ** 2 % P
+        x2, z2 = aa * bb % P, (aa - bb) * (aa + 121665 * (aa - bb)) % P
+        if swap:
+            x2, z2, x3, z3 = x3, z3, x2, z2
+    return (x2 * pow(z2, P - 2, P) % P).to_bytes(32, "little")
+
+
+@lru_cache(maxsize=4096)
+def box_usable(key):
+    """Canonical, and not of small order: scalars are multiples of 8, so such a key gives zero with any."""
+    return int.from_bytes(key, "little") < P and x25519(bytes(32), key) != bytes(32)
 
 
 # BLS12-381
@@ -329,6 +368,7 @@ def genesis_rules(genesis):
     members = genesis["members"]
     need(genesis["version"] == 1, "version is not 1")
     need(genesis["end"] > genesis["start"], "the end is not after the start")
+    need(genesis["profiles"], "no profile")
     for k, n, q in genesis["profiles"]:
         need(
             k == 1 and 1 <= n <= 255 and q <= n and 3 * q > 2 * n and n <= len(members),
@@ -343,7 +383,7 @@ def genesis_rules(genesis):
             bls_key(member["bls"])
         except Refused as e:
             raise Refused(f"{who}: BLS key: {e}") from None
-        need(1 <= member["weight"] <= 16, f"{who}: weight")
+        need(box_usable(member["box"]), f"{who}: box key")
         need(member["salt"] == bytes(32), f"{who}: salt")
     for field in ("node_id", "bls", "box", "peer_id"):
         need(len({m[field] for m in members}) == len(members), f"two members share a {field}")
@@ -367,16 +407,13 @@ def statement_rules(statement, committee, committee_id):
     coding = statement["coding"]
     need(statement["epoch"] == committee["epoch"], "another epoch")
     need(statement["committee_id"] == committee_id, "another committee")
-    content = statement["cid"]
-    need(content[:-32] in CID_HEADS, "a CID of another kind")
     need(coding["kind"] == 0, "not copies")
     need(coding["symbol_bytes"] == 0 and coding["coding_root"] is None, "copies with a coding root")
     need([coding[x] for x in "knq"] in committee["profiles"], "not a profile of the committee")
     need(statement["retain_until"] == 1, "retain until is not 1")
-    need(statement["durability"] == 1, "durability is not 1")
     need(statement["price"] == bytes(16), "a price without a ledger")
     need(statement["order"] is None, "an order without a ledger")
-    name = CID.decode(content)
+    name = CID.decode(statement["cid"])
     return f"{name if name.version == 0 else name.set(base='base32')}, {statement['piece_bytes']} bytes"
 
 

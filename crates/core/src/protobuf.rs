@@ -28,8 +28,9 @@ impl<'a> Fields<'a> {
             let (byte, rest) = self.0.split_first().ok_or(MalformedMessage)?;
             self.0 = rest;
             let bits = u64::from(byte & 0x7f);
-            if place == 9 && bits > 1 {
-                return Err(MalformedMessage); // more than 64 bits
+            // More than 64 bits, or longer than needed: no encoder writes that, and parsers differ on it.
+            if (place == 9 && bits > 1) || (place > 0 && *byte == 0) {
+                return Err(MalformedMessage);
             }
             value |= bits << (7 * place);
             if byte & 0x80 == 0 {
@@ -47,7 +48,8 @@ impl<'a> Fields<'a> {
     }
 
     fn field(&mut self) -> Result<Field<'a>, MalformedMessage> {
-        let tag = self.varint()?;
+        // The library drops the higher bits of a tag, and would see another field than we do.
+        let tag = u32::try_from(self.varint()?).map_err(|_| MalformedMessage)?;
         let bytes = match tag & 7 {
             0 => self.varint().map(|_| None)?,
             1 => self.take(8).map(|_| None)?,
@@ -58,7 +60,7 @@ impl<'a> Fields<'a> {
             5 => self.take(4).map(|_| None)?,
             _ => return Err(MalformedMessage),
         };
-        Ok((tag >> 3, bytes))
+        Ok((u64::from(tag >> 3), bytes))
     }
 }
 
@@ -145,6 +147,8 @@ mod tests {
             &[0x0b],                                                       // groups are not used
             &[0x09, 1, 2, 3],                                              // eight bytes needed
             &[0x80; 11],                                                   // an endless varint
+            &[0x08, 0x80, 0x00],                                           // zero in two bytes
+            &[0xc2, 0x80, 0x80, 0x80, 0x10, 0x00],                         // a tag of 33 bits
             &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02], // 65 bits
         ] {
             assert!(Fields::of(bad).any(|field| field.is_err()), "{bad:02x?}");

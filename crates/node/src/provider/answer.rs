@@ -7,7 +7,8 @@ use holdfast_net::frames::{FrameError, split};
 use holdfast_net::{PeerId, Stream};
 use holdfast_proofs::certificate::Certificate;
 use holdfast_protocol::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
-use holdfast_store::index::{IndexError, RecordKind};
+use holdfast_store::index::RecordKind;
+use holdfast_store::store::ReadError;
 
 use super::Provider;
 use super::intake::blocking;
@@ -35,11 +36,11 @@ async fn conversation(provider: Arc<Provider>, stream: Stream) -> Result<(), Fra
     Ok(writer.close().await?)
 }
 
-fn answer(provider: &Provider, request: AskRequest) -> Result<AskReply, IndexError> {
+fn answer(provider: &Provider, request: AskRequest) -> Result<AskReply, ReadError> {
     let Provider { committee, node, store, .. } = provider;
     match request {
         AskRequest::Piece(cid) => {
-            let Some(row) = store.piece(&cid)? else { return Ok(AskReply::Piece(None)) };
+            let Some(row) = store.held(&cid)? else { return Ok(AskReply::Piece(None)) };
             let certificate = store.record(&cid, RecordKind::Certificate, b"")?;
             let certificate = certificate.and_then(|bytes| Certificate::from_bytes(&bytes).ok());
             let info = PieceInfo { root: row.root, bytes: row.bytes, blocks: row.blocks, certificate };
@@ -53,7 +54,7 @@ fn answer(provider: &Provider, request: AskRequest) -> Result<AskReply, IndexErr
         AskRequest::Keep(certificate) => {
             let Ok(new) = certificate.verify(committee) else { return Ok(AskReply::Kept(false)) };
             let cid = new.statement().cid;
-            if store.piece(&cid)?.is_none_or(|row| row.root != new.statement().piece_root) {
+            if store.held(&cid)?.is_none_or(|row| row.root != new.statement().piece_root) {
                 return Ok(AskReply::Kept(false));
             }
             // A certificate only grows: one with fewer signers never replaces one with more.
