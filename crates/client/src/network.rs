@@ -138,12 +138,8 @@ impl Peers {
     pub fn save(&self, folder: &Path) -> Result<(), NetworkError> {
         let path = folder.join("peers.toml");
         let text = toml::to_string(self).expect("addresses are plain data");
-        let write = || {
-            let mut file = holdfast_store::shared_temp_in(folder)?;
-            io::Write::write_all(&mut file, text.as_bytes())?;
-            file.persist(&path).map_err(|error| error.error)
-        };
-        write().map(drop).map_err(|source| NetworkError::File { path: path.clone(), source })
+        holdfast_store::write_file(&path, text.as_bytes())
+            .map_err(|source| NetworkError::File { path, source })
     }
 }
 

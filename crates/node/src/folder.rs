@@ -299,17 +299,8 @@ impl NodeFolder {
         self.write("node.toml", text.as_bytes())
     }
 
-    /// Writes a file in one step: temp, sync, rename, sync of the folder.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
-        let write = || {
-            let partial = self.file(&format!(".{name}.partial"));
-            let mut file = File::create(&partial)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&partial, self.file(name))?;
-            File::open(&self.0)?.sync_all()
-        };
-        write().map_err(|source| self.failed(name, source))
+        holdfast_store::write_file(&self.file(name), bytes).map_err(|source| self.failed(name, source))
     }
 
     fn failed(&self, name: &str, source: io::Error) -> FolderError {

@@ -31,3 +31,17 @@ pub fn shared_temp_in(folder: &std::path::Path) -> std::io::Result<tempfile::Nam
     let permissions = std::fs::Permissions::from_mode(0o666);
     tempfile::Builder::new().permissions(permissions).tempfile_in(folder)
 }
+
+/// Writes a small file in one durable step: temp, sync, rename, sync of the folder. What was there is replaced.
+///
+/// # Errors
+/// If a step fails; then the file is either the old one or the new one.
+pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(std::path::Path::new("."));
+    let mut file = shared_temp_in(folder)?;
+    std::io::Write::write_all(&mut file, bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    std::fs::File::open(folder)?.sync_all()
+}

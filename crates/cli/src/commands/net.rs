@@ -282,15 +282,8 @@ fn write_proofs(dir: &Path, genesis: &Genesis, mut proofs: Vec<MemberProof>) -> 
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let write = || {
-        let folder = path.parent().expect("network files lie in a folder");
-        let mut file = holdfast_store::shared_temp_in(folder)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|error| Failure::local(format_args!("could not write {}", path.display()), &error))
+    holdfast_store::write_file(path, bytes)
+        .map_err(|error| Failure::local(format_args!("could not write {}", path.display()), &error))
 }
 
 fn down(dir: &Path, output: &Output) -> Result<(), Failure> {
