@@ -212,8 +212,7 @@ fn wait_stopped(folder: &NodeFolder, pid: u32) -> io::Result<()> {
 }
 
 fn signal(pid: u32, signal: Signal) -> io::Result<()> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-    match kill_process(pid, signal) {
+    match kill_process(to_pid(pid)?, signal) {
         Ok(()) | Err(Errno::SRCH) => Ok(()), // it has gone by itself
         Err(error) => Err(error.into()),
     }
@@ -225,15 +224,23 @@ pub(crate) fn adopt_orphans() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
 }
 
+/// Process id that the enclave noted last, or `None` if it never ran.
+fn enclave_pid(folder: &NodeFolder) -> io::Result<Option<u32>> {
+    match fs::read_to_string(folder.enclave().join("pid")) {
+        Ok(pid) => pid.trim().parse().map(Some).map_err(|_| io::ErrorKind::InvalidData.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn to_pid(pid: u32) -> io::Result<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput.into())
+}
+
 /// Clears away an enclave process that has ended, if it is ours by adoption.
 fn reap(folder: &NodeFolder) -> io::Result<()> {
-    let pid = match fs::read_to_string(folder.enclave().join("pid")) {
-        Ok(pid) => pid.trim().parse().ok().and_then(Pid::from_raw),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    let Some(pid) = pid else { return Ok(()) };
-    match waitpid(Some(pid), WaitOptions::empty()) {
+    let Some(pid) = enclave_pid(folder)? else { return Ok(()) };
+    match waitpid(Some(to_pid(pid)?), WaitOptions::empty()) {
         Ok(_) | Err(Errno::CHILD) => Ok(()), // not ours: its own parent clears it away
         Err(error) => Err(error.into()),
     }
@@ -254,8 +261,7 @@ fn wait_enclave(folder: &NodeFolder) -> io::Result<()> {
             Err(fs::TryLockError::Error(error)) => return Err(error),
             Err(fs::TryLockError::WouldBlock) if Instant::now() >= deadline => {
                 // The lock shows that the process which wrote this number still lives.
-                let pid = fs::read_to_string(folder.enclave().join("pid"))?;
-                let pid = pid.trim().parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                let pid = enclave_pid(folder)?.ok_or(io::ErrorKind::NotFound)?;
                 signal(pid, Signal::KILL)?;
                 std::thread::sleep(LOOK_EVERY);
             }

@@ -121,7 +121,7 @@ pub async fn piece(
     if target.symlink_metadata().is_ok() {
         return Err(ExportError::Exists { path: target.into() }.into());
     }
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = holdfast_store::folder_of(target);
     let partial = holdfast_store::shared_temp_in(folder).map_err(failed)?;
     let mut file: BufWriter<&File> = BufWriter::with_capacity(256 << 10, partial.as_file());
     file.write_all(&car::header(&root)).map_err(failed)?;
@@ -194,8 +194,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
     fn start(net: &'a Net, network: &'a Network, root: BlockId, progress: P) -> Self {
         let committee = &network.committee;
         let mut places = slots::order(Bucket::of(&root), committee.members());
-        let widest = committee.record().profiles.iter().map(|profile| profile.n).max().unwrap_or(0);
-        let mut strangers = places.split_off(usize::from(widest).min(places.len()));
+        let mut strangers = places.split_off(committee.slots_max().min(places.len()));
         strangers.truncate(STRANGERS_MAX);
         let (events, inbox) = mpsc::channel(EVENTS);
         let mut source = Self {

@@ -155,11 +155,6 @@ impl<M: Memory> PieceChecker<M> {
         }
     }
 
-    /// Whether every block has arrived.
-    pub fn is_complete(&self) -> bool {
-        matches!(self.state, State::End)
-    }
-
     /// Consumes at least one byte of `data` and says how many.
     fn step(&mut self, data: &[u8]) -> Result<usize, CheckError<M::Error>> {
         match &mut self.state {

@@ -64,6 +64,18 @@ impl Head {
     }
 }
 
+/// A whole message frame: its head, then the message.
+///
+/// # Panics
+/// If the message is longer than [`MESSAGE_BYTES_MAX`], which no type of Holdfast's can be.
+pub fn message<T: serde::Serialize>(message: &T) -> Vec<u8> {
+    let body = crate::codec::encode(message);
+    let mut frame = Vec::with_capacity(HEAD_BYTES + body.len());
+    frame.extend(Head::Message(body.len()).encode());
+    frame.extend(body);
+    frame
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use holdfast_core::bls;
 use holdfast_core::codec::{self, Text};
 use holdfast_core::ed25519;
-use holdfast_core::frame::{HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
+use holdfast_core::frame::{self, HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
 use holdfast_core::id::{BoxKey, NetworkId, NodeId};
 use holdfast_core::tagged_enum;
 use holdfast_proofs::statement::Statement;
@@ -72,11 +72,7 @@ pub struct Identity {
 /// # Errors
 /// If the socket fails.
 pub fn write<T: Serialize>(socket: &mut impl Write, message: &T) -> io::Result<()> {
-    let body = codec::encode(message);
-    let mut frame = Vec::with_capacity(HEAD_BYTES + body.len());
-    frame.extend(Head::Message(body.len()).encode());
-    frame.extend(body);
-    socket.write_all(&frame)
+    socket.write_all(&frame::message(message))
 }
 
 /// Reads one message, or `None` if the other side has gone.

@@ -3,7 +3,7 @@
 use std::io;
 
 use holdfast_core::codec::{self, DecodeError};
-use holdfast_core::frame::{FrameTooLong, HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
+use holdfast_core::frame::{self, FrameTooLong, HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
 use libp2p::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -100,11 +100,7 @@ impl FrameWriter {
     /// # Errors
     /// If the stream fails.
     pub async fn message<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
-        let body = codec::encode(message);
-        let mut frame = Vec::with_capacity(HEAD_BYTES + body.len());
-        frame.extend(Head::Message(body.len()).encode());
-        frame.extend(body);
-        self.0.write_all(&frame).await?;
+        self.0.write_all(&frame::message(message)).await?;
         self.0.flush().await
     }
 

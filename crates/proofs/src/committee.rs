@@ -104,6 +104,11 @@ impl Committee {
         self.places.get(node).copied()
     }
 
+    /// How many slots the widest profile has: no piece is kept by more members.
+    pub fn slots_max(&self) -> usize {
+        self.record.profiles.iter().map(|profile| usize::from(profile.n)).max().unwrap_or(0)
+    }
+
     /// Whether clients may ask for this profile.
     pub fn allows(&self, profile: &Profile) -> bool {
         self.record.profiles.contains(profile)

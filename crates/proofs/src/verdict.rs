@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::bundle::Bundle;
 use crate::certificate::{CertificateError, ValidCertificate};
 use crate::committee::{Committee, CommitteeRecord};
+use crate::genesis::ProofsError;
 
 /// What a bundle is worth at a given time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -84,11 +85,16 @@ fn examine(
     let same = if found == *network { Ok(()) } else { Err(format!("the bundle is for network {found}")) };
     step(steps, "verify.network", same, || format!("network {network}"))?;
 
+    // The committee checks genesis before possession; which of the two failed is in the error.
     let members = bundle.genesis.members.len();
-    step(steps, "verify.genesis", bundle.genesis.validate().map_err(|error| explain(&error)), || {
+    let (genesis, committee) = match Committee::new(&bundle.genesis, &bundle.proofs) {
+        Ok(committee) => (Ok(()), Ok(committee)),
+        Err(ProofsError::Genesis(error)) => (Err(explain(&error)), Err(String::new())),
+        Err(error) => (Ok(()), Err(explain(&error))),
+    };
+    step(steps, "verify.genesis", genesis, || {
         format!("genesis of {:?} with {members} members", bundle.genesis.name.as_str())
     })?;
-    let committee = Committee::new(&bundle.genesis, &bundle.proofs).map_err(|error| explain(&error));
     let committee =
         step(steps, "verify.possession", committee, || format!("all {members} members own their keys"))?;
 

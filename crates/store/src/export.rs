@@ -18,6 +18,8 @@ use rust_unixfs::walk::{ContinuedWalk, Walker};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use crate::folder_of;
+
 /// Deepest folder that is written.
 const DEPTH_MAX: usize = 512;
 
@@ -97,10 +99,7 @@ impl TreeWriter {
         if target.symlink_metadata().is_ok() {
             return Err(ExportError::Exists { path: target.into() });
         }
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder
-            && let Err(source) = folder.metadata()
-        {
+        if let Err(source) = folder_of(target).metadata() {
             return Err(ExportError::Write { path: target.into(), source });
         }
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -21,6 +21,12 @@ pub mod spill;
 pub mod store;
 pub mod volume;
 
+/// The folder in which a path lies; the current one for a bare name.
+pub fn folder_of(path: &std::path::Path) -> &std::path::Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(std::path::Path::new("."))
+}
+
 /// A temporary file in `folder` that will become a result for people: readable as the umask says, where other
 /// temporary files are for their owner only.
 ///
@@ -37,8 +43,7 @@ pub fn shared_temp_in(folder: &std::path::Path) -> std::io::Result<tempfile::Nam
 /// # Errors
 /// If a step fails; then the file is either the old one or the new one.
 pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(std::path::Path::new("."));
+    let folder = folder_of(path);
     let mut file = shared_temp_in(folder)?;
     std::io::Write::write_all(&mut file, bytes)?;
     file.as_file().sync_all()?;

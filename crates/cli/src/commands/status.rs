@@ -18,9 +18,8 @@ pub(super) async fn run(cid: BlockId, common: &Common, output: &Output) -> Resul
     let network = settings::network(common)?;
     let net = dialer().await?;
     let committee = &network.committee;
-    let widest = committee.record().profiles.iter().map(|profile| profile.n).max().unwrap_or(0);
     let mut places = slots::order(Bucket::of(&cid), committee.members());
-    places.truncate(widest.into());
+    places.truncate(committee.slots_max());
 
     let mut asking = JoinSet::new();
     for (slot, place) in places.into_iter().enumerate() {

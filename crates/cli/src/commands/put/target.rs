@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
+use holdfast_store::{folder_of, shared_temp_in};
 use tempfile::NamedTempFile;
 
 use crate::failure::{Exit, Failure};
@@ -20,7 +21,7 @@ impl Target {
     /// Opens the place for a proof of `source`. What is there already is replaced only if it is a proof.
     pub(super) fn open(path: &Path, source: &Path) -> Result<Self, Failure> {
         check(path, source)?;
-        let file = holdfast_store::shared_temp_in(folder(path)).map_err(|error| failed(path, &error))?;
+        let file = shared_temp_in(folder_of(path)).map_err(|error| failed(path, &error))?;
         Ok(Self { path: path.to_owned(), file })
     }
 
@@ -31,7 +32,7 @@ impl Target {
 
     /// Writes the proof in one step: temp, sync, rename, sync of the folder.
     pub(super) fn write(mut self, bundle: &Bundle) -> Result<(), Failure> {
-        let folder = folder(&self.path).to_owned();
+        let folder = folder_of(&self.path).to_owned();
         let written = self
             .file
             .write_all(&bundle.to_bytes())
@@ -40,10 +41,6 @@ impl Target {
             .and_then(|()| fs::File::open(folder)?.sync_all());
         written.map_err(|error| failed(&self.path, &error))
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
