@@ -19,7 +19,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("net", &["core"]),
     ("enclave", &["core", "proofs"]),
     ("client", &["core", "proofs", "protocol", "store", "net"]),
-    ("node", &["core", "proofs", "protocol", "store", "net", "enclave"]),
+    ("node", &["core", "proofs", "protocol", "store", "net", "enclave", "client"]),
     ("cli", &["core", "proofs", "protocol", "store", "net", "enclave", "client", "node"]),
 ];
 

@@ -249,10 +249,8 @@ impl From<NodeError> for Failure {
             NodeError::NoNetwork | NodeError::NotAMember { .. } => {
                 Self::of(Exit::Usage, "node.config", &error)
             }
-            NodeError::Genesis(_) | NodeError::Proofs(_) => {
-                Self::of(Exit::Invalid, "network.refused", &error)
-            }
-            NodeError::Read { .. } | NodeError::Trusted(_) | NodeError::Store(_) => {
+            NodeError::Network(error) => error.into(),
+            NodeError::Key { .. } | NodeError::Trusted(_) | NodeError::Store(_) | NodeError::Thread(_) => {
                 Self::of(Exit::Internal, "node.start", &error)
             }
         }

@@ -157,7 +157,7 @@ pub(crate) fn start_all(network: &Path, lifetime: Lifetime) -> Result<Vec<NodePr
     let mut peers = Peers::default();
     for (folder, ready) in waiting {
         ready.wait(&folder)?;
-        let addresses = folder.address().into_iter().collect();
+        let addresses = folder.addresses();
         peers.peer.push(PeerEntry { node: folder.member()?.node, addresses });
     }
     peers.save(network)?;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use holdfast_core::bls;
 use holdfast_net::frames::{FrameError, split};
 use holdfast_net::{Net, OpenError};
 use holdfast_proofs::certificate::ValidCertificate;
+use holdfast_proofs::statement::Statement;
 use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PieceInfo};
 use tokio::task::JoinSet;
 
@@ -70,10 +72,29 @@ pub async fn node(net: &Net, network: &Network, place: usize) -> Result<NodeInfo
     }
 }
 
-/// Gives a certificate to all slots of its piece, so that they keep it. Who cannot be reached does without.
+/// The receipt of the member at a place for a statement; none if it has promised nothing like it.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn receipt(
+    net: &Net,
+    network: &Network,
+    place: usize,
+    statement: &Statement,
+) -> Result<Option<bls::Signature>, AskError> {
+    match ask(net.clone(), network, place, AskRequest::Receipt(statement.clone())).await? {
+        AskReply::Receipt(signature) => Ok(signature),
+        _ => Err(AskError::NoAnswer),
+    }
+}
+
+/// Gives a certificate to the slots that have not signed it, so that they fetch the piece. Who cannot be reached does
+/// without.
 pub async fn give(net: &Net, network: &Network, certificate: &ValidCertificate) {
     let mut tasks = JoinSet::new();
-    for place in certificate.slots() {
+    let missing =
+        |slot: &usize| !certificate.signers().contains(u16::try_from(*slot).expect("at most 255 slots"));
+    for place in (0..certificate.slots().len()).filter(missing).map(|slot| &certificate.slots()[slot]) {
         let (net, network, place) = (net.clone(), network.clone(), *place);
         let request = AskRequest::Keep(certificate.certificate().clone());
         tasks.spawn(async move { (place, ask(net, &network, place, request).await) });

@@ -37,6 +37,8 @@ struct Leader {
 pub struct Follower {
     feed: Arc<Feed>,
     next: u64,
+    /// Bytes of the next segment that the slot has already.
+    skip: usize,
     /// The slot's own reader, while it is behind the window, and the segment it reads next.
     own: Option<(PlanReader, u64)>,
 }
@@ -61,9 +63,10 @@ impl Feed {
         self.root.subscribe()
     }
 
-    /// A reader from the first byte on.
-    pub fn follow(self: &Arc<Self>) -> Follower {
-        Follower { feed: self.clone(), next: 0, own: None }
+    /// A reader from byte `from` on.
+    pub fn follow(self: &Arc<Self>, from: u64) -> Follower {
+        let skip = usize::try_from(from % SEGMENT_BYTES).expect("less than a segment");
+        Follower { feed: self.clone(), next: from / SEGMENT_BYTES, skip, own: None }
     }
 
     /// Reads to the end if nobody else does: the root is needed even if every slot holds the piece.
@@ -130,6 +133,11 @@ impl Follower {
     /// # Errors
     /// If the piece cannot be read.
     pub async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        let skip = std::mem::take(&mut self.skip);
+        Ok(self.segment().await?.map(|data| data.slice(skip.min(data.len())..)))
+    }
+
+    async fn segment(&mut self) -> Result<Option<Bytes>, SourceError> {
         if self.next >= self.feed.segments() {
             return Ok(None);
         }

@@ -10,10 +10,12 @@ use holdfast_core::block::{BlockId, Codec};
 use holdfast_core::car;
 use holdfast_core::walk::{Walk, WalkError};
 use holdfast_net::Net;
-use holdfast_net::frames::{Frame, FrameReader, FrameWriter, split};
+use holdfast_net::frames::{Frame, FrameReader, FrameWriter};
+use holdfast_net::link::{Link, LinkStream};
 use holdfast_proofs::slots::{self, Bucket};
 use holdfast_protocol::fetch::{Effect, Fetch, Input, ProviderIndex};
 use holdfast_protocol::get::{self, GetReply, Want};
+use holdfast_protocol::link::Start;
 use holdfast_store::export::{ExportError, TreeWriter};
 use holdfast_store::spill::WalkMemory;
 use tokio::sync::mpsc;
@@ -231,16 +233,8 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             let net = self.net.clone();
             self.tasks.spawn(async move {
                 let what = match reach {
-                    Some((peer, addresses)) => match net.open(peer, &addresses, get::PROTOCOL).await {
-                        Ok(stream) => {
-                            let (reader, writer) = split(stream);
-                            let (orders, mailbox) = mpsc::channel(ORDERS);
-                            let up = Event { provider, what: ProviderEvent::Up(orders) };
-                            let _ = events.send(up).await; // the source may be done
-                            let (lost, ()) =
-                                tokio::join!(read(reader, provider, &events), write(writer, mailbox));
-                            ProviderEvent::Lost(lost)
-                        }
+                    Some((peer, addresses)) => match net.link(peer, &addresses).await {
+                        Ok(link) => ProviderEvent::Lost(converse(link, provider, &events).await),
                         Err(error) => ProviderEvent::Lost(error.to_string()),
                     },
                     None => ProviderEvent::Lost("has no valid peer id".into()),
@@ -357,8 +351,22 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
     }
 }
 
+/// Asks and forwards answers over a link, and says why that ended.
+async fn converse(mut link: Link, provider: ProviderIndex, events: &mpsc::Sender<Event>) -> String {
+    if let Err(error) = link.writer.queue(&Start::Get(())).await {
+        return error.to_string();
+    }
+    let (orders, mailbox) = mpsc::channel(ORDERS);
+    let _ = events.send(Event { provider, what: ProviderEvent::Up(orders) }).await; // the source may be done
+    tokio::join!(read(link.reader, provider, events), write(link.writer, mailbox)).0
+}
+
 /// Forwards answers until the stream ends, and says why it did.
-async fn read(mut reader: FrameReader, provider: ProviderIndex, events: &mpsc::Sender<Event>) -> String {
+async fn read(
+    mut reader: FrameReader<LinkStream>,
+    provider: ProviderIndex,
+    events: &mpsc::Sender<Event>,
+) -> String {
     loop {
         let mut data = Vec::new();
         let what = match reader.read::<GetReply>(&mut data).await {
@@ -373,10 +381,10 @@ async fn read(mut reader: FrameReader, provider: ProviderIndex, events: &mpsc::S
     }
 }
 
-async fn write(mut writer: FrameWriter, mut mailbox: mpsc::Receiver<Want>) {
+async fn write(mut writer: FrameWriter<LinkStream>, mut mailbox: mpsc::Receiver<Want>) {
     while let Some(want) = mailbox.recv().await {
         if let Err(error) = writer.message(&want).await {
-            tracing::debug!(%error, "could not ask"); // the reader reports the broken stream
+            tracing::debug!(%error, "could not ask"); // the reader reports the broken link
             return;
         }
     }

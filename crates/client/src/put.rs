@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_net::Net;
-use holdfast_net::frames::{FrameReader, FrameWriter, split};
+use holdfast_net::frames::{FrameReader, FrameWriter};
+use holdfast_net::link::{Link, LinkStream};
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::StatementError;
 use holdfast_protocol::dispersal::{Dispersal, Effect, Input, Outcome, Wait};
-use holdfast_protocol::put::{self, Offer, PutReply, PutRequest};
+use holdfast_protocol::link::Start;
+use holdfast_protocol::put::{Offer, PutReply, PutRequest};
 use holdfast_store::source::{Plan, SourceError};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -19,8 +21,10 @@ use crate::network::Network;
 
 /// Events waiting for the machine: a few per slot of the largest profile.
 const EVENTS: usize = 1024;
-/// Messages waiting for one slot's stream: there are never more than two.
-const ORDERS: usize = 4;
+/// Orders waiting for one slot's link: there are never more than four.
+const ORDERS: usize = 8;
+/// Certificates are on their way to the slots by then, or the slots do without.
+const END_WINDOW: Duration = Duration::from_secs(2);
 
 /// Why a piece could not be dispersed at all. That too few slots signed is no error here, see [`Outcome`].
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +47,11 @@ pub enum Progress {
     Sent(u16, u64),
 }
 
-/// Disperses a piece to its slots and gathers a certificate. Write it down before [`crate::ask::give`] hands it
-/// to the slots.
+/// Disperses a piece to its slots and gathers a certificate, which every slot that signed is given. For the others there
+/// is [`crate::ask::give`].
 ///
-/// If the future is dropped, all streams are closed; what slots have not sealed is removed there.
+/// If the future is dropped, all links are closed; slots keep what they have for ten minutes, and the same put goes on
+/// there.
 ///
 /// # Errors
 /// See [`PutError`].
@@ -73,6 +78,7 @@ pub async fn put(
         inbox,
         slots,
         tasks: JoinSet::new(),
+        root_task: None,
         progress,
     };
     driver.run(effects).await
@@ -92,13 +98,14 @@ enum SlotEvent {
     Lost(String),
 }
 
-/// What a slot's writing task is told.
+/// What a slot's writing half is told.
 enum Order {
     Message(PutRequest),
     Stream(Follower),
+    End,
 }
 
-/// The stream to one slot.
+/// The link to one slot.
 #[derive(Default)]
 struct SlotStream {
     /// Counts dials: events of earlier attempts are stale.
@@ -117,6 +124,7 @@ struct Driver<'a, P> {
     inbox: mpsc::Receiver<Event>,
     slots: Vec<SlotStream>,
     tasks: JoinSet<()>,
+    root_task: Option<AbortHandle>,
     progress: P,
 }
 
@@ -126,6 +134,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         loop {
             for effect in std::mem::take(&mut effects) {
                 if effect == Effect::Done {
+                    self.end().await;
                     return Ok(self.machine.into_outcome());
                 }
                 self.perform(effect);
@@ -161,7 +170,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
             SlotEvent::Reply(reply) => Input::Reply(slot, reply),
             SlotEvent::Progress(bytes) => {
                 (self.progress)(Progress::Sent(slot, bytes));
-                Input::Progress(slot)
+                Input::Progress(slot, bytes)
             }
             SlotEvent::Streamed => Input::Streamed(slot),
             SlotEvent::Lost(why) => Input::Lost(slot, why),
@@ -172,7 +181,11 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         match effect {
             Effect::Dial(slot) => self.dial(slot),
             Effect::Send(slot, message) => self.order(slot, Order::Message(message)),
-            Effect::Stream(slot) => self.order(slot, Order::Stream(self.feed.follow())),
+            Effect::Stream(slot, from) => {
+                (self.progress)(Progress::Sent(slot, from)); // what an earlier put has sent
+                self.order(slot, Order::Stream(self.feed.follow(from)));
+            }
+            Effect::End(slot) => self.order(slot, Order::End),
             Effect::FindRoot => self.find_root(),
             Effect::Close(slot) => {
                 let stream = &mut self.slots[usize::from(slot)];
@@ -197,15 +210,17 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         };
         let (net, addresses) = (self.net.clone(), addresses.to_vec());
         let task = self.tasks.spawn(async move {
-            match net.open(peer, &addresses, put::PROTOCOL).await {
-                Ok(stream) => {
-                    let (reader, writer) = split(stream);
-                    let (orders, mailbox) = mpsc::channel(ORDERS);
-                    events.send(SlotEvent::Connected(orders)).await;
-                    // Reading and writing run side by side: a refusal may come while data still flows.
-                    tokio::join!(read(reader, &events), write(writer, mailbox, &events));
-                }
-                Err(error) => events.send(SlotEvent::Lost(error.to_string())).await,
+            let mut link = match net.link(peer, &addresses).await {
+                Ok(link) => link,
+                Err(error) => return events.send(SlotEvent::Lost(error.to_string())).await,
+            };
+            if let Err(error) = link.writer.queue(&Start::Put(())).await {
+                return events.send(SlotEvent::Lost(error.to_string())).await;
+            }
+            let (orders, mailbox) = mpsc::channel(ORDERS);
+            events.send(SlotEvent::Connected(orders)).await;
+            if converse(&mut link, mailbox, &events).await {
+                net.keep(link);
             }
         });
         self.slots[usize::from(slot)].task = Some(task);
@@ -221,11 +236,26 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
     /// Every slot may hold the piece already; its root is needed all the same.
     fn find_root(&mut self) {
         let (feed, events) = (self.feed.clone(), self.events.clone());
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             if let Err(error) = feed.read_to_end().await {
                 let _ = events.send(Event::Source(error)).await; // the driver may be done
             }
         });
+        self.root_task = Some(task);
+    }
+
+    /// Lets the last messages go out.
+    async fn end(&mut self) {
+        if let Some(task) = self.root_task.take() {
+            task.abort();
+        }
+        for slot in &mut self.slots {
+            slot.orders = None;
+        }
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(END_WINDOW, ended).await.is_err() {
+            tracing::info!("a slot did not take the certificate in time");
+        }
     }
 }
 
@@ -243,7 +273,23 @@ impl SlotEvents {
     }
 }
 
-async fn read(mut reader: FrameReader, events: &SlotEvents) {
+/// Reads and writes side by side, for a refusal may come while data still flows. Says whether the conversation has come
+/// to its regular end.
+async fn converse(link: &mut Link, mailbox: mpsc::Receiver<Order>, events: &SlotEvents) -> bool {
+    let reading = read(&mut link.reader, events);
+    tokio::pin!(reading);
+    tokio::select! {
+        ended = write(&mut link.writer, mailbox, events) => {
+            if !ended {
+                reading.await;
+            }
+            ended
+        }
+        () = &mut reading => false,
+    }
+}
+
+async fn read(reader: &mut FrameReader<LinkStream>, events: &SlotEvents) {
     loop {
         match reader.message::<PutReply>().await {
             Ok(Some(reply)) => events.send(SlotEvent::Reply(reply)).await,
@@ -253,11 +299,19 @@ async fn read(mut reader: FrameReader, events: &SlotEvents) {
     }
 }
 
-async fn write(mut writer: FrameWriter, mut mailbox: mpsc::Receiver<Order>, events: &SlotEvents) {
+/// Writes what is ordered; says whether the conversation has come to its regular end.
+async fn write(
+    writer: &mut FrameWriter<LinkStream>,
+    mut mailbox: mpsc::Receiver<Order>,
+    events: &SlotEvents,
+) -> bool {
     while let Some(order) = mailbox.recv().await {
         let done = match order {
-            Order::Message(message) => writer.message(&message).await,
-            Order::Stream(follower) => match feed_slot(&mut writer, follower, events).await {
+            // What follows the opening of a small piece goes out with it.
+            Order::Message(message) if mailbox.is_empty() => writer.message(&message).await,
+            Order::Message(message) => writer.queue(&message).await,
+            Order::End => return writer.flush().await.is_ok(),
+            Order::Stream(follower) => match feed_slot(writer, follower, events).await {
                 Ok(()) => {
                     events.send(SlotEvent::Streamed).await;
                     Ok(())
@@ -265,16 +319,18 @@ async fn write(mut writer: FrameWriter, mut mailbox: mpsc::Receiver<Order>, even
                 Err(FeedError::Stream(error)) => Err(error),
                 Err(FeedError::Source(error)) => {
                     let _ = events.events.send(Event::Source(error)).await; // the driver may be done
-                    return;
+                    return false;
                 }
             },
         };
         if let Err(error) = done {
-            // A refusal that is still on its way explains more than the broken stream: let the reader speak.
+            // A refusal that is still on its way explains more than the broken link: let the reader speak.
             tracing::debug!(slot = events.slot, %error, "could not send");
-            return;
+            return false;
         }
     }
+    // The driver is done with this slot; if it is still to be heard, the reader does so.
+    false
 }
 
 enum FeedError {
@@ -283,7 +339,7 @@ enum FeedError {
 }
 
 async fn feed_slot(
-    writer: &mut FrameWriter,
+    writer: &mut FrameWriter<LinkStream>,
     mut follower: Follower,
     events: &SlotEvents,
 ) -> Result<(), FeedError> {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::block::{BLOCK_BYTES_MAX, BlockId, Codec};
 use crate::car::{self, Varint, VarintError};
 use crate::id::PieceRoot;
+use crate::planted::{self, Bug};
 use crate::tree::TreeHasher;
 use crate::walk::{Memory, Walk, WalkError};
 
@@ -222,7 +223,7 @@ impl<M: Memory> PieceChecker<M> {
                 }
                 State::Data { id, rest: 0, placed: at, hasher, kept } => {
                     let digest: [u8; 32] = std::mem::take(hasher).finalize().into();
-                    if digest != *id.digest() {
+                    if digest != *id.digest() && !planted::is(Bug::SkipBlockCheck) {
                         return Err(CheckError::Hash { id: *id });
                     }
                     self.walk.enter(id, kept)?;

@@ -21,6 +21,7 @@ pub mod ed25519;
 mod fixed;
 pub mod frame;
 pub mod id;
+pub mod planted;
 pub mod protobuf;
 pub mod purpose;
 pub mod tree;

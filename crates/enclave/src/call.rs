@@ -6,7 +6,7 @@
 use std::io::{self, Read, Write};
 
 use holdfast_core::bls;
-use holdfast_core::codec::{self, Text};
+use holdfast_core::codec::{self, Bounded, Text};
 use holdfast_core::ed25519;
 use holdfast_core::frame::{self, HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
 use holdfast_core::id::{BoxKey, NetworkId, NodeId};
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// Version of this interface.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 tagged_enum! {
     /// From host to enclave.
@@ -26,18 +26,31 @@ tagged_enum! {
         1 => Hello(u8),
         /// Show possession of the BLS key to a network.
         2 => Possession(NetworkId),
-        /// State that the node holds a piece.
+        /// State that the node holds pieces. Answered by [`Answer::Signatures`].
         3 => Availability(Availability),
     }
 }
 
-/// What an availability signature is asked for.
+/// Statements in one call: as many of the longest as a message holds, and as many as are ever worth one sync.
+pub const STATEMENTS_MAX: usize = 32;
+
+/// What availability signatures are asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Availability {
     /// The network in which it is said.
     pub network: NetworkId,
-    /// The statement, field by field; the enclave builds the signed bytes.
-    pub statement: Statement,
+    /// The statements, field by field; the enclave builds the signed bytes.
+    pub statements: Bounded<Statement, STATEMENTS_MAX>,
+}
+
+tagged_enum! {
+    /// What became of one statement.
+    pub enum Signed {
+        /// Its signature.
+        1 => Signature(bls::Signature),
+        /// It breaks a rule.
+        2 => Refused(Text<200>),
+    }
 }
 
 tagged_enum! {
@@ -45,12 +58,14 @@ tagged_enum! {
     pub enum Answer {
         /// Who the enclave is.
         1 => Identity(Identity),
-        /// A signature or possession proof.
+        /// A possession proof.
         2 => Signature(bls::Signature),
         /// The call breaks a rule.
         3 => Refused(Text<200>),
         /// The enclave could not do it.
         4 => Failed(Text<200>),
+        /// What became of each statement, in the order in which they were given.
+        5 => Signatures(Bounded<Signed, STATEMENTS_MAX>),
     }
 }
 

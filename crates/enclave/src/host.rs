@@ -9,10 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use holdfast_core::bls;
+use holdfast_core::codec::Bounded;
 use holdfast_core::id::NetworkId;
 use holdfast_proofs::statement::Statement;
 
-use crate::call::{self, Answer, Availability, Call, Identity, VERSION};
+use crate::call::{self, Answer, Availability, Call, Identity, STATEMENTS_MAX, Signed, VERSION};
 
 /// An answer takes one disk sync and one signature; an enclave that needs longer hangs and counts as dead.
 const ANSWER_WINDOW: Duration = Duration::from_secs(30);
@@ -94,25 +95,31 @@ impl Host {
     /// # Errors
     /// See [`HostError`].
     pub fn possession(&self, network: &NetworkId) -> Result<bls::Signature, HostError> {
-        self.signature(&Call::Possession(*network))
+        match self.call(&Call::Possession(*network))? {
+            Answer::Signature(signature) => Ok(signature),
+            _ => Err(HostError::Confused),
+        }
     }
 
-    /// Has the enclave journal and sign a statement. Blocks for one disk sync.
+    /// Has the enclave journal and sign statements, in their order; for one that breaks a rule, which. Blocks for one
+    /// disk sync.
     ///
     /// # Errors
     /// See [`HostError`].
     pub fn availability(
         &self,
         network: &NetworkId,
-        statement: &Statement,
-    ) -> Result<bls::Signature, HostError> {
-        let call = Availability { network: *network, statement: statement.clone() };
-        self.signature(&Call::Availability(call))
-    }
-
-    fn signature(&self, call: &Call) -> Result<bls::Signature, HostError> {
-        match self.call(call)? {
-            Answer::Signature(signature) => Ok(signature),
+        statements: &Bounded<Statement, STATEMENTS_MAX>,
+    ) -> Result<Vec<Result<bls::Signature, String>>, HostError> {
+        let call = Availability { network: *network, statements: statements.clone() };
+        match self.call(&Call::Availability(call))? {
+            Answer::Signatures(signed) if signed.len() == statements.len() => Ok(signed
+                .iter()
+                .map(|signed| match signed {
+                    Signed::Signature(signature) => Ok(*signature),
+                    Signed::Refused(why) => Err(why.to_string()),
+                })
+                .collect()),
             _ => Err(HostError::Confused),
         }
     }

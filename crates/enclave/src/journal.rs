@@ -9,7 +9,7 @@ use holdfast_core::block::BlockId;
 use holdfast_core::codec;
 use holdfast_core::id::{Epoch, NetworkId, PieceRoot};
 use holdfast_proofs::statement::Statement;
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// Memory that the journal may use for pages.
@@ -31,14 +31,6 @@ struct Promise {
 /// Why something was not journaled.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another piece root, or another length, was signed for this CID.
-    #[error("this CID was signed with root {signed}; root {asked}, or another length, is refused")]
-    SecondRoot {
-        /// The root signed before.
-        signed: PieceRoot,
-        /// The root asked for.
-        asked: PieceRoot,
-    },
     /// The journal cannot be read or written.
     #[error("could not use the journal")]
     Database(#[from] Box<redb::Error>),
@@ -90,34 +82,72 @@ impl Journal {
         Ok(redb::ReadableTableMetadata::is_empty(&table)?)
     }
 
-    /// Journals a statement that is about to be signed. One that was journaled before costs no write.
+    /// Journals statements that are about to be signed, with one sync for all, and says of each whether it may be.
+    /// Statements that were journaled before cost no write.
     ///
     /// # Errors
-    /// If another root was promised for this CID, or the row cannot be written.
-    pub fn promise(&self, network: &NetworkId, statement: &Statement) -> Result<(), JournalError> {
-        let key = key(network, &statement.cid);
-        let promise = Promise {
-            root: statement.piece_root,
-            bytes: statement.piece_bytes,
-            retain_until: statement.retain_until,
-        };
-        let table = self.0.begin_read()?.open_table(PROMISES)?;
-        let mut promise_now = promise;
-        if let Some(row) = table.get(&key[..])? {
-            let before: Promise =
-                codec::decode(row.value(), PROMISE_BYTES_MAX).map_err(|_| JournalError::Damaged)?;
-            if (before.root, before.bytes) != (promise.root, promise.bytes) {
-                return Err(JournalError::SecondRoot { signed: before.root, asked: promise.root });
-            }
-            promise_now.retain_until = before.retain_until.max(promise.retain_until);
-            if promise_now == before {
-                return Ok(());
+    /// If the journal cannot be read or written; then none may be signed.
+    pub fn promise(
+        &self,
+        network: &NetworkId,
+        statements: &[Statement],
+    ) -> Result<Vec<Result<(), SecondRoot>>, JournalError> {
+        let write = self.0.begin_write()?;
+        let mut verdicts = Vec::new();
+        let mut changed = false;
+        {
+            let mut table = write.open_table(PROMISES)?;
+            for statement in statements {
+                let key = key(network, &statement.cid);
+                let before = match table.get(&key[..])? {
+                    Some(row) => Some(
+                        codec::decode(row.value(), PROMISE_BYTES_MAX).map_err(|_| JournalError::Damaged)?,
+                    ),
+                    None => None,
+                };
+                verdicts.push(match Promise::after(before, statement) {
+                    Ok(promise) if before == Some(promise) => Ok(()),
+                    Ok(promise) => {
+                        table.insert(&key[..], &codec::encode(&promise)[..])?;
+                        changed = true;
+                        Ok(())
+                    }
+                    Err(refusal) => Err(refusal),
+                });
             }
         }
-        let write = self.0.begin_write()?;
-        write.open_table(PROMISES)?.insert(&key[..], &codec::encode(&promise_now)[..])?;
-        Ok(write.commit()?)
+        if changed {
+            write.commit()?;
+        } else {
+            write.abort()?;
+        }
+        Ok(verdicts)
     }
+}
+
+impl Promise {
+    /// What stands in the journal once this statement is signed.
+    fn after(before: Option<Self>, statement: &Statement) -> Result<Self, SecondRoot> {
+        let (root, bytes) = (statement.piece_root, statement.piece_bytes);
+        let retain_until = match before {
+            Some(before) if (before.root, before.bytes) != (root, bytes) => {
+                return Err(SecondRoot { signed: before.root, asked: root });
+            }
+            Some(before) => before.retain_until.max(statement.retain_until),
+            None => statement.retain_until,
+        };
+        Ok(Self { root, bytes, retain_until })
+    }
+}
+
+/// Another piece root, or another length, was signed for this CID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this CID was signed with root {signed}; root {asked}, or another length, is refused")]
+pub struct SecondRoot {
+    /// The root signed before.
+    pub signed: PieceRoot,
+    /// The root asked for.
+    pub asked: PieceRoot,
 }
 
 fn key(network: &NetworkId, cid: &BlockId) -> Vec<u8> {

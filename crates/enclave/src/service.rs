@@ -7,10 +7,11 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 
-use holdfast_core::codec::Text;
+use holdfast_core::codec::{Bounded, Text};
 use holdfast_core::purpose::Signable;
+use holdfast_proofs::statement::Statement;
 
-use crate::call::{self, Answer, Availability, Call, VERSION};
+use crate::call::{self, Answer, Availability, Call, Signed, VERSION};
 use crate::journal::{Journal, JournalError};
 use crate::keys::{Keys, KeysError};
 
@@ -71,22 +72,31 @@ impl Enclave {
         }
     }
 
-    fn availability(&self, Availability { network, statement }: &Availability) -> Answer {
-        if statement.coding.profile().is_none() {
-            return refused("the coding is no known profile");
+    fn availability(&self, Availability { network, statements }: &Availability) -> Answer {
+        if let Some(why) = statements.iter().find_map(flaw) {
+            return refused(why);
         }
-        if statement.retain_until <= statement.epoch {
-            return refused("the statement promises nothing");
-        }
-        match self.journal.promise(network, statement) {
-            Ok(()) => Answer::Signature(self.keys.bls().sign(&statement.signing_input(network))),
-            Err(error @ JournalError::SecondRoot { .. }) => refused(&error.to_string()),
+        let verdicts = match self.journal.promise(network, statements) {
+            Ok(verdicts) => verdicts,
             Err(error) => {
-                tracing::error!(%error, "the journal failed");
-                Answer::Failed(Text::cut("the journal failed; the enclave's log says how"))
+                tracing::error!(error = &error as &dyn std::error::Error, "the journal failed");
+                return Answer::Failed(Text::cut("the journal failed; the enclave's log says how"));
             }
-        }
+        };
+        let signed = verdicts.into_iter().zip(statements.iter()).map(|(verdict, statement)| match verdict {
+            Ok(()) => Signed::Signature(self.keys.bls().sign(&statement.signing_input(network))),
+            Err(refusal) => Signed::Refused(Text::cut(&refusal.to_string())),
+        });
+        Answer::Signatures(Bounded::new(signed.collect()).expect("as many as statements"))
     }
+}
+
+/// Why a statement is never signed.
+fn flaw(statement: &Statement) -> Option<&'static str> {
+    if statement.coding.profile().is_none() {
+        return Some("the coding is no known profile");
+    }
+    (statement.retain_until <= statement.epoch).then_some("the statement promises nothing")
 }
 
 fn refused(why: &str) -> Answer {

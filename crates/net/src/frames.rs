@@ -4,11 +4,12 @@ use std::io;
 
 use holdfast_core::codec::{self, DecodeError};
 use holdfast_core::frame::{self, FrameTooLong, HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
-use libp2p::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
+
+/// Messages and heads are gathered up to so many bytes; data goes out as it is.
+const SMALL_BYTES: usize = 4 << 10;
 
 /// Why a frame could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -37,18 +38,18 @@ pub enum Frame<T> {
 }
 
 /// Reads frames.
-pub struct FrameReader(ReadHalf<Compat<Stream>>);
+pub struct FrameReader<S>(ReadHalf<S>);
 
 /// Writes frames.
-pub struct FrameWriter(WriteHalf<Compat<Stream>>);
+pub struct FrameWriter<S>(BufWriter<WriteHalf<S>>);
 
 /// Splits a stream into its two directions.
-pub fn split(stream: Stream) -> (FrameReader, FrameWriter) {
-    let (reader, writer) = tokio::io::split(stream.compat());
-    (FrameReader(reader), FrameWriter(writer))
+pub fn split<S: AsyncRead + AsyncWrite>(stream: S) -> (FrameReader<S>, FrameWriter<S>) {
+    let (reader, writer) = tokio::io::split(stream);
+    (FrameReader(reader), FrameWriter(BufWriter::with_capacity(SMALL_BYTES, writer)))
 }
 
-impl FrameReader {
+impl<S: AsyncRead> FrameReader<S> {
     /// Reads the next frame, or `None` if the peer closed the stream between frames. Data replaces what is in
     /// `buffer`. If the future is dropped, the stream must not be read again.
     ///
@@ -88,20 +89,43 @@ impl FrameReader {
         }
     }
 
+    /// Reads and throws away up to `most` bytes, until the peer closes the stream.
+    ///
+    /// # Errors
+    /// If the stream fails.
+    pub async fn discard(&mut self, most: u64) -> io::Result<()> {
+        let (mut buffer, mut left) = (vec![0; 16 << 10], most);
+        while left > 0 {
+            match self.0.read(&mut buffer).await? {
+                0 => return Ok(()),
+                read => left = left.saturating_sub(read as u64),
+            }
+        }
+        Ok(())
+    }
+
     async fn fill(&mut self, buffer: &mut Vec<u8>, length: usize) -> io::Result<()> {
         buffer.resize(length, 0);
         self.0.read_exact(buffer).await.map(drop)
     }
 }
 
-impl FrameWriter {
+impl<S: AsyncWrite> FrameWriter<S> {
     /// Writes a message and flushes.
     ///
     /// # Errors
     /// If the stream fails.
     pub async fn message<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
-        self.0.write_all(&frame::message(message)).await?;
+        self.queue(message).await?;
         self.0.flush().await
+    }
+
+    /// Writes a message that goes out together with what follows.
+    ///
+    /// # Errors
+    /// If the stream fails.
+    pub async fn queue<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
+        self.0.write_all(&frame::message(message)).await
     }
 
     /// Writes a data frame, without flushing.
@@ -111,6 +135,11 @@ impl FrameWriter {
     pub async fn data(&mut self, data: &[u8]) -> io::Result<()> {
         self.0.write_all(&Head::Data(data.len()).encode()).await?;
         self.0.write_all(data).await
+    }
+
+    /// The bytes below the frames, for tests that send what is none.
+    pub fn raw(&mut self) -> &mut (impl AsyncWrite + Unpin + use<S>) {
+        &mut self.0
     }
 
     /// Flushes what was written.

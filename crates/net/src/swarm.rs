@@ -9,14 +9,24 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{DialError, NetworkBehaviour, SwarmEvent};
 use libp2p::{
-    Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identify, identity::Keypair, noise, tcp, tls, yamux,
+    Multiaddr, PeerId, StreamProtocol, Swarm, connection_limits, identify, identity::Keypair, noise, tcp,
+    tls, yamux,
 };
 use libp2p_stream as stream;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
+
+use crate::link::{Link, Links, is_for_links};
 
 /// Streams per connection that yamux accepts. The number also sets its receive windows: from 4,093 streams on
 /// they cannot grow past the largest frame that a JavaScript peer may send, which would end the connection.
 const STREAMS_MAX: usize = 4093;
+
+/// Inbound connections at once, and how many of them may still be in their handshake: each costs some ten KiB.
+const CONNECTIONS_MAX: u32 = 1024;
+const PENDING_MAX: u32 = 128;
+/// Connections with one peer: two when both dial at once, and some on their way out.
+const CONNECTIONS_PER_PEER_MAX: u32 = 8;
 
 /// A connection without streams is closed after this long.
 const IDLE: Duration = Duration::from_secs(60);
@@ -54,8 +64,12 @@ pub enum OpenError {
     Stopped,
 }
 
+/// A libp2p stream.
+pub type Stream = Compat<libp2p::Stream>;
+
 #[derive(NetworkBehaviour)]
 struct Behaviour {
+    limits: connection_limits::Behaviour,
     streams: stream::Behaviour,
     identify: identify::Behaviour,
 }
@@ -73,6 +87,7 @@ pub struct Net {
     listening: Vec<Multiaddr>,
     connects: mpsc::Sender<Connect>,
     streams: stream::Control,
+    links: Links,
 }
 
 /// Inbound streams of one protocol.
@@ -81,7 +96,7 @@ pub struct Incoming(stream::IncomingStreams);
 impl Incoming {
     /// The next stream and who opened it, or `None` when the network was stopped.
     pub async fn next(&mut self) -> Option<(PeerId, Stream)> {
-        self.0.next().await
+        self.0.next().await.map(|(peer, stream)| (peer, stream.compat()))
     }
 }
 
@@ -91,7 +106,7 @@ impl Net {
     /// # Errors
     /// If the transport cannot be built or an address is taken.
     pub async fn start(key: Keypair, listen: &[Multiaddr]) -> Result<Self, StartError> {
-        let peer = key.public().to_peer_id();
+        let (peer, links) = (key.public().to_peer_id(), Links::new(key.clone()));
         let mut swarm = build(key)?;
         let mut listening = Vec::new();
         for address in listen {
@@ -104,7 +119,7 @@ impl Net {
         let streams = swarm.behaviour().streams.new_control();
         let (connects, mailbox) = mpsc::channel(MAILBOX);
         tokio::spawn(run(swarm, mailbox));
-        Ok(Self { peer, listening, connects, streams })
+        Ok(Self { peer, listening, connects, streams, links })
     }
 
     /// This side's peer id.
@@ -115,6 +130,19 @@ impl Net {
     /// Addresses on which it listens, with the ports that were really taken.
     pub fn listening(&self) -> &[Multiaddr] {
         &self.listening
+    }
+
+    /// A link to the peer, one that is idle or a new one.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn link(&self, peer: PeerId, addresses: &[Multiaddr]) -> Result<Link, OpenError> {
+        self.links.open(peer, addresses).await
+    }
+
+    /// Keeps a link whose conversation has come to its regular end.
+    pub fn keep(&self, link: Link) {
+        self.links.keep(link);
     }
 
     /// Opens a stream, connecting first if there is no connection.
@@ -128,13 +156,15 @@ impl Net {
         protocol: &'static str,
     ) -> Result<Stream, OpenError> {
         let (reply, answer) = oneshot::channel();
-        let connect = Connect { peer, addresses: addresses.to_vec(), reply };
+        let addresses = addresses.iter().filter(|address| !is_for_links(address)).cloned().collect();
+        let connect = Connect { peer, addresses, reply };
         self.connects.send(connect).await.map_err(|_| OpenError::Stopped)?;
         answer.await.map_err(|_| OpenError::Stopped)?.map_err(OpenError::Connect)?;
         let mut streams = self.streams.clone();
         streams
             .open_stream(peer, StreamProtocol::new(protocol))
             .await
+            .map(FuturesAsyncReadCompatExt::compat)
             .map_err(|error| OpenError::Stream(error.to_string()))
     }
 
@@ -155,15 +185,20 @@ fn build(key: Keypair) -> Result<Swarm<Behaviour>, StartError> {
         config.set_max_num_streams(STREAMS_MAX);
         config
     };
-    // TLS first: its AES-GCM is several times faster than the ChaCha20 of noise where the processor helps.
+    // TLS first, as for links; noise for peers that know no TLS.
     let builder = libp2p::SwarmBuilder::with_existing_identity(key)
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), (tls::Config::new, noise::Config::new), muxer)
         .map_err(|error| StartError::Transport(error.to_string()))?;
     let identify = identify::Config::new("/holdfast/1".into(), public)
         .with_agent_version(concat!("holdfast/", env!("CARGO_PKG_VERSION")).into());
+    let limits = connection_limits::ConnectionLimits::default()
+        .with_max_pending_incoming(Some(PENDING_MAX))
+        .with_max_established_incoming(Some(CONNECTIONS_MAX))
+        .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
     let builder = builder
         .with_behaviour(|_| Behaviour {
+            limits: connection_limits::Behaviour::new(limits),
             streams: stream::Behaviour::new(),
             identify: identify::Behaviour::new(identify),
         })

@@ -2,7 +2,6 @@ use super::*;
 use crate::frames::{Frame, FrameError, split};
 use holdfast_core::frame::DATA_BYTES_MAX;
 use tokio::io::AsyncWriteExt;
-use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 const ECHO: &str = "/holdfast/test-echo/1";
 
@@ -51,7 +50,7 @@ async fn oversized_frames_end_the_stream_before_anything_is_allocated() {
     let (server, client) = (net().await, net().await);
     let mut incoming = server.accept(ECHO);
     let stream = client.open(server.peer(), server.listening(), ECHO).await.unwrap();
-    let mut raw = stream.compat();
+    let mut raw = stream;
     raw.write_all(&[0xff; 4]).await.unwrap();
     raw.flush().await.unwrap();
     let (_, stream) = incoming.next().await.unwrap();

@@ -8,7 +8,7 @@
 //! | `member` | the node's public entry, to be sent to whoever founds the network |
 //! | `possession` | its proof of possession for that network |
 //! | `store/` | pieces and index |
-//! | `address` | where it listens; it prefers the same port next time |
+//! | `address` | where it listens, one address a line; it prefers the same ports next time |
 //! | `lock` | held while the node runs; holds its process id |
 
 use std::fs::{self, File, OpenOptions};
@@ -102,16 +102,24 @@ pub enum FolderError {
 pub struct NodeConfig {
     /// Where to listen. Port 0 takes any free port at the first start and the same one afterwards.
     pub listen: Multiaddr,
+    /// Where to listen for links, which carry pieces and blocks.
+    #[serde(default = "any_link_port")]
+    pub listen_links: Multiaddr,
     /// Bytes that pieces may take.
     pub quota_bytes: u64,
     /// Folder of the network (`genesis` and `genesis.proofs`), absolute or relative to the node's folder.
     pub network: Option<PathBuf>,
 }
 
+fn any_link_port() -> Multiaddr {
+    "/ip4/127.0.0.1/tcp/0/tls".parse().expect("a valid address")
+}
+
 impl Default for NodeConfig {
     fn default() -> Self {
         Self {
             listen: "/ip4/127.0.0.1/tcp/0".parse().expect("a valid address"),
+            listen_links: any_link_port(),
             quota_bytes: 100 << 30,
             network: None,
         }
@@ -225,17 +233,19 @@ impl NodeFolder {
         self.file("enclave")
     }
 
-    /// Where the node listened last, or `None` if it never did.
-    pub fn address(&self) -> Option<Multiaddr> {
-        fs::read_to_string(self.file("address")).ok()?.trim().parse().ok()
+    /// Where the node listened last; nowhere if it never did.
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        let text = fs::read_to_string(self.file("address")).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
     /// Notes where the node listens.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write_address(&self, address: &Multiaddr) -> Result<(), FolderError> {
-        self.write("address", format!("{address}\n").as_bytes())
+    pub fn write_addresses(&self, addresses: &[Multiaddr]) -> Result<(), FolderError> {
+        let lines: String = addresses.iter().map(|address| format!("{address}\n")).collect();
+        self.write("address", lines.as_bytes())
     }
 
     /// Takes the lock of a running node and writes the process id into it. It is released when the result is

@@ -2,10 +2,12 @@
 //!
 //! - [`folder`]: what lies in a node's folder; making one, and joining a network.
 //! - [`node`]: starting, running and stopping. Start at [`node::run`].
-//! - [`provider`]: the tasks that serve put, get and ask, one per stream.
-//! - [`trusted`]: the enclave process, started again when it dies.
+//! - [`provider`]: the tasks that serve put, get and ask, one per link and one per question.
+//! - [`trusted`]: the enclave process, started again when it dies; [`signer`] gathers what it is to sign.
 
 pub mod folder;
 pub mod node;
 pub mod provider;
+pub mod signer;
 pub mod trusted;
+mod upkeep;

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use holdfast_client::network::{Network, NetworkError};
 use holdfast_core::id::NodeId;
-use holdfast_net::{Multiaddr, Net, StartError, key, multiaddr};
-use holdfast_proofs::committee::Committee;
-use holdfast_proofs::genesis::{Genesis, GenesisError, GenesisProofs, ProofsError};
-use holdfast_store::store::{PutError, Store};
+use holdfast_net::link::{Listener, is_for_links};
+use holdfast_net::{Keypair, Multiaddr, Net, StartError, key, multiaddr};
+use holdfast_store::store::{OpenError, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::folder::{FolderError, NodeFolder};
+use crate::folder::{FolderError, NodeConfig, NodeFolder};
 use crate::provider::{self, Provider};
+use crate::signer::Signer;
 use crate::trusted::{Trusted, TrustedError};
+use crate::upkeep;
 
 /// Why a node could not run.
 #[derive(Debug, thiserror::Error)]
@@ -26,20 +28,17 @@ pub enum NodeError {
         "the node belongs to no network yet: run `holdfast node prove` first, or set `network` in node.toml"
     )]
     NoNetwork,
-    /// A file of the network cannot be read.
-    #[error("could not read {}", path.display())]
-    Read {
-        /// Which.
+    /// Its peer key cannot be used.
+    #[error("could not use {}", path.display())]
+    Key {
+        /// Which file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// The genesis is refused.
-    #[error("the network's genesis is refused")]
-    Genesis(#[from] GenesisError),
-    /// The possession proofs are refused.
-    #[error("the network's possession proofs are refused")]
-    Proofs(#[from] ProofsError),
+    /// The network cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The enclave's keys are not those of a member.
     #[error("node {node} is no member of this network")]
     NotAMember {
@@ -51,43 +50,48 @@ pub enum NodeError {
     Trusted(#[from] TrustedError),
     /// The store.
     #[error("could not open the store")]
-    Store(#[from] PutError),
-    /// The network.
+    Store(#[from] OpenError),
+    /// It cannot listen.
     #[error(transparent)]
     Net(#[from] StartError),
+    /// The system gives no thread.
+    #[error("could not start a thread")]
+    Thread(#[source] std::io::Error),
 }
 
-/// Runs the node in `folder` until `stop` is cancelled. `ready` is called once, when it serves.
+/// Runs the node in `folder` until `stop` is cancelled. `ready` is called once, when it serves, with its addresses.
 ///
 /// # Errors
-/// If it cannot start. What happens to single streams while it runs is logged, not returned.
+/// If it cannot start. What happens to single conversations while it runs is logged, not returned.
 pub async fn run(
     folder: NodeFolder,
     stop: CancellationToken,
-    ready: impl FnOnce(&Multiaddr),
+    ready: impl FnOnce(&[Multiaddr]),
 ) -> Result<(), NodeError> {
     let config = folder.config()?;
     let _lock = folder.lock()?;
-    let network = folder.path().join(config.network.ok_or(NodeError::NoNetwork)?);
-    let committee = load_committee(&network)?;
+    let network = Network::load(&folder.path().join(config.network.as_ref().ok_or(NodeError::NoNetwork)?))?;
+    let committee = network.committee.clone();
     let trusted = Trusted::start(&folder.enclave())?;
     let node = trusted.identity().node;
     if committee.place(&node).is_none() {
         return Err(NodeError::NotAMember { node });
     }
+    let signer = Signer::start(trusted, *committee.network()).map_err(NodeError::Thread)?;
     let store = Store::open(&folder.file("store"), config.quota_bytes)?;
-    let key_path = folder.file("peer.key");
-    let key = key::load_or_create(&key_path).map_err(|source| NodeError::Read { path: key_path, source })?;
-    let net = listen(&folder, key, &config.listen).await?;
+    let path = folder.file("peer.key");
+    let key = key::load_or_create(&path).map_err(|source| NodeError::Key { path, source })?;
+    let (net, listener) = listen(&folder, &key, &config).await?;
 
     let usage = store.usage();
     tracing::info!(node = %node.short(), pieces = usage.pieces, bytes = usage.bytes, "serving");
-    let provider = Arc::new(Provider::new(committee, node, store, trusted));
+    let provider = Arc::new(Provider { committee, node, store, signer });
+    let addresses = [net.listening(), std::slice::from_ref(listener.address())].concat();
     let tasks = TaskTracker::new();
-    let protocols = provider::serve(&provider, &net, &stop, &tasks);
-    let address = net.listening().first().expect("it listens on one address").clone();
-    folder.write_address(&address)?;
-    ready(&address);
+    let protocols = provider::serve(&provider, &net, listener, &stop, &tasks);
+    tasks.spawn(upkeep::run(provider.clone(), network, stop.clone()));
+    folder.write_addresses(&addresses)?;
+    ready(&addresses);
 
     stop.cancelled().await;
     tracing::info!("stopping");
@@ -97,28 +101,45 @@ pub async fn run(
     Ok(())
 }
 
-fn load_committee(network: &std::path::Path) -> Result<Committee, NodeError> {
-    let read = |name: &str| {
-        let path = network.join(name);
-        std::fs::read(&path).map_err(|source| NodeError::Read { path, source })
-    };
-    let genesis = Genesis::from_bytes(&read("genesis")?)?;
-    let proofs = GenesisProofs::from_bytes(&read("genesis.proofs")?)?;
-    Ok(Committee::new(&genesis, &proofs)?)
-}
-
 /// Listens as configured; where any port will do, on the port of the last time if it is free.
 async fn listen(
     folder: &NodeFolder,
-    key: holdfast_net::Keypair,
-    configured: &Multiaddr,
-) -> Result<Net, NodeError> {
-    let any_port = configured.iter().any(|part| part == multiaddr::Protocol::Tcp(0));
-    if let Some(last) = folder.address().filter(|_| any_port) {
-        match Net::start(key.clone(), std::slice::from_ref(&last)).await {
-            Ok(net) => return Ok(net),
-            Err(error) => tracing::info!(%last, %error, "the last address is taken; using another port"),
-        }
-    }
-    Ok(Net::start(key, std::slice::from_ref(configured)).await?)
+    key: &Keypair,
+    config: &NodeConfig,
+) -> Result<(Net, Listener), NodeError> {
+    let last = folder.addresses();
+    let any_port = |address: &Multiaddr| address.iter().any(|part| part == multiaddr::Protocol::Tcp(0));
+    let before = |configured: &Multiaddr, links: bool| {
+        let last = last.iter().find(|address| is_for_links(address) == links);
+        last.filter(|_| any_port(configured)).cloned()
+    };
+    let net = match before(&config.listen, false) {
+        Some(address) => match Net::start(key.clone(), std::slice::from_ref(&address)).await {
+            Err(error) => {
+                tracing::info!(%address, %error, "the last address is taken; using another port");
+                None
+            }
+            started => Some(started?),
+        },
+        None => None,
+    };
+    let net = match net {
+        Some(net) => net,
+        None => Net::start(key.clone(), std::slice::from_ref(&config.listen)).await?,
+    };
+    let listener = match before(&config.listen_links, true) {
+        Some(address) => match Listener::start(key, &address).await {
+            Err(error) => {
+                tracing::info!(%address, %error, "the last address for links is taken; using another port");
+                None
+            }
+            started => Some(started?),
+        },
+        None => None,
+    };
+    let listener = match listener {
+        Some(listener) => listener,
+        None => Listener::start(key, &config.listen_links).await?,
+    };
+    Ok((net, listener))
 }

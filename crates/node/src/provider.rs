@@ -1,84 +1,68 @@
-//! The tasks of a provider: one per inbound stream, bounded per protocol.
+//! The tasks of a provider: one per link and one per question, bounded in number.
 
 use std::sync::Arc;
 
 use holdfast_core::id::NodeId;
-use holdfast_net::{Net, PeerId};
+use holdfast_net::Net;
+use holdfast_net::link::Listener;
 use holdfast_proofs::committee::Committee;
-use holdfast_protocol::{ask, get, put};
+use holdfast_protocol::ask;
 use holdfast_store::store::Store;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::trusted::Trusted;
+use crate::signer::Signer;
 
 mod answer;
 mod intake;
+mod links;
 mod serve;
 
-/// Puts under way at once. Each holds about a megabyte of buffers; further ones wait their turn.
-const PUTS_MAX: usize = 16;
-/// Open fetches at once. Each holds one block.
-const GETS_MAX: usize = 64;
 /// Questions at once. Each holds one message.
 const ASKS_MAX: usize = 64;
-/// Streams of one protocol that wait for their turn. What they have sent lies in memory, up to 256 KiB each;
-/// further ones are closed at once, which their clients take as a reason to try again.
+/// Questions that wait for their turn. Further ones are closed at once, which their clients take as a reason to try
+/// again.
 const WAITING_MAX: usize = 128;
 
 /// What every task of a provider shares.
 pub struct Provider {
-    committee: Committee,
-    node: NodeId,
-    store: Store,
-    trusted: Trusted,
+    pub(crate) committee: Committee,
+    pub(crate) node: NodeId,
+    pub(crate) store: Store,
+    pub(crate) signer: Signer,
 }
 
-impl Provider {
-    /// Joins the parts.
-    pub fn new(committee: Committee, node: NodeId, store: Store, trusted: Trusted) -> Self {
-        Self { committee, node, store, trusted }
-    }
-}
-
-/// Serves all protocols until `stop` is cancelled. Streams run in `tasks`; dropping the result stops accepting.
+/// Serves all protocols until `stop` is cancelled. Conversations run in `tasks`; dropping the result stops accepting.
 pub fn serve(
     provider: &Arc<Provider>,
     net: &Net,
+    listener: Listener,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> JoinSet<()> {
     let mut protocols = JoinSet::new();
-    protocols.spawn(accept(provider, net, stop, tasks, put::PROTOCOL, PUTS_MAX, intake::run));
-    protocols.spawn(accept(provider, net, stop, tasks, get::PROTOCOL, GETS_MAX, serve::run));
-    protocols.spawn(accept(provider, net, stop, tasks, ask::PROTOCOL, ASKS_MAX, answer::run));
+    protocols.spawn(links::accept(provider.clone(), listener, stop.clone(), tasks.clone()));
+    protocols.spawn(questions(provider, net, stop, tasks));
     protocols
 }
 
-/// Accepts the streams of one protocol, and runs at most `max` at once.
-fn accept<F, R>(
+/// Accepts questions, and answers at most [`ASKS_MAX`] at once.
+fn questions(
     provider: &Arc<Provider>,
     net: &Net,
     stop: &CancellationToken,
     tasks: &TaskTracker,
-    protocol: &'static str,
-    max: usize,
-    run: F,
-) -> impl Future<Output = ()> + 'static + use<F, R>
-where
-    F: Fn(Arc<Provider>, PeerId, holdfast_net::Stream) -> R + Copy + Send + Sync + 'static,
-    R: Future<Output = ()> + Send + 'static,
-{
-    let mut incoming = net.accept(protocol);
+) -> impl Future<Output = ()> + 'static + use<> {
+    let mut incoming = net.accept(ask::PROTOCOL);
     let (provider, stop, tasks) = (provider.clone(), stop.clone(), tasks.clone());
-    let admitted = Arc::new(Semaphore::new(max + WAITING_MAX));
-    let permits = Arc::new(Semaphore::new(max));
+    let admitted = Arc::new(Semaphore::new(ASKS_MAX + WAITING_MAX));
+    let permits = Arc::new(Semaphore::new(ASKS_MAX));
     async move {
         while let Some((peer, stream)) = incoming.next().await {
             let Ok(admission) = admitted.clone().try_acquire_owned() else {
-                tracing::warn!(%peer, protocol, "too many streams; closed one");
+                tracing::warn!(%peer, "too many questions; closed one");
                 continue;
             };
             let (provider, stop, permits) = (provider.clone(), stop.clone(), permits.clone());
@@ -86,7 +70,7 @@ where
                 let _admission = admission;
                 let work = async {
                     let _permit = permits.acquire().await.expect("the semaphore is never closed");
-                    run(provider, peer, stream).await;
+                    answer::run(provider, peer, stream).await;
                 };
                 tokio::select! {
                     biased;
@@ -96,4 +80,9 @@ where
             });
         }
     }
+}
+
+/// Runs disk and hash work away from the threads that move frames.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("store calls do not panic")
 }

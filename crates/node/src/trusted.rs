@@ -5,8 +5,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use holdfast_core::bls;
+use holdfast_core::codec::Bounded;
 use holdfast_core::id::NetworkId;
-use holdfast_enclave::call::Identity;
+use holdfast_enclave::call::{Identity, STATEMENTS_MAX};
 use holdfast_enclave::host::{Host, HostError};
 use holdfast_proofs::statement::Statement;
 
@@ -62,16 +63,17 @@ impl Trusted {
         self.call(|host| host.possession(network))
     }
 
-    /// Has the enclave journal and sign a statement. Blocks for one disk sync.
+    /// Has the enclave journal and sign statements, in their order; for one that breaks a rule, which. Blocks for one
+    /// disk sync.
     ///
     /// # Errors
-    /// If it refuses or cannot.
+    /// If it cannot.
     pub fn availability(
         &self,
         network: &NetworkId,
-        statement: &Statement,
-    ) -> Result<bls::Signature, TrustedError> {
-        self.call(|host| host.availability(network, statement))
+        statements: &Bounded<Statement, STATEMENTS_MAX>,
+    ) -> Result<Vec<Result<bls::Signature, String>>, TrustedError> {
+        self.call(|host| host.availability(network, statements))
     }
 
     /// Calls, and once more after a restart if the process has died. Every call may be repeated.

@@ -1,23 +1,27 @@
 //! Single questions: one request, one reply, one short stream.
 
 use holdfast_core::block::BlockId;
+use holdfast_core::bls;
 use holdfast_core::id::{NodeId, PieceRoot};
 use holdfast_core::tagged_enum;
 use holdfast_proofs::certificate::Certificate;
+use holdfast_proofs::statement::Statement;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// Protocol name, for stream negotiation.
 pub const PROTOCOL: &str = "/holdfast/ask/1";
 
 tagged_enum! {
-    /// A question, or a certificate to keep.
+    /// A question, or a certificate to keep. A slot that lacks the piece of a certificate fetches it.
     pub enum AskRequest {
         /// Do you hold this piece?
         1 => Piece(BlockId),
         /// Who are you, and how full?
         2 => Node(()),
-        /// Keep this certificate of a piece that you hold.
+        /// Keep this certificate of a piece of which you own a slot.
         3 => Keep(Certificate),
+        /// Sign again what you have promised.
+        4 => Receipt(Statement),
     }
 }
 
@@ -28,10 +32,12 @@ tagged_enum! {
         1 => Piece(Option<PieceInfo>),
         /// The node.
         2 => Node(NodeInfo),
-        /// Whether the certificate was valid, and about a piece held here.
+        /// Whether the certificate was valid, and about a piece of which a slot is here.
         3 => Kept(bool),
         /// The node failed; its log says how.
         4 => Failed(()),
+        /// The signature; null if nothing like it was promised.
+        5 => Receipt(Option<bls::Signature>),
     }
 }
 

@@ -5,23 +5,28 @@
 //!
 //! - A slot that cannot be reached, stalls or refuses is passed over. Lost slots are tried again, up to
 //!   [`ATTEMPTS_MAX`] times; refusals are final.
+//! - A lost slot goes on where it stopped, if it kept what it had. A slot that takes bytes slower than
+//!   [`pace`](crate::pace) allows is lost.
 //! - At q receipts their *sum* is checked, one pairing for all. Only if that fails are they checked one by one,
 //!   and the liars dropped.
 //! - After q, [`Wait::Quorum`] keeps feeding the tail for min(10 s, 0.5 s + 0.5 × elapsed), [`Wait::All`] until every
 //!   slot has answered or failed.
+//! - At the end, every slot that signed is given the certificate.
 //! - When q can no longer be reached, it ends at once.
 
 use std::time::Duration;
 
 use holdfast_core::bls;
 use holdfast_core::id::PieceRoot;
+use holdfast_core::planted::{self, Bug};
 use holdfast_core::purpose::Signable;
 use holdfast_proofs::certificate::{ValidCertificate, slots_of};
 use holdfast_proofs::committee::Committee;
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::{Statement, StatementError};
 
-use crate::put::{Offer, PutReply, PutRequest, Refusal};
+use crate::pace::{check_time, sync_time, too_slow_at};
+use crate::put::{EAGER_BYTES, Offer, PutReply, PutRequest, Refusal};
 
 /// How often a lost slot is tried.
 pub const ATTEMPTS_MAX: u32 = 3;
@@ -53,8 +58,8 @@ pub enum Input {
     Connected(u16),
     /// A message arrived.
     Reply(u16, PutReply),
-    /// The slot took some bytes.
-    Progress(u16),
+    /// The slot took so many bytes.
+    Progress(u16, u64),
     /// The slot took the last byte of the piece.
     Streamed(u16),
     /// The stream failed or could not be opened.
@@ -72,12 +77,14 @@ pub enum Effect {
     Dial(u16),
     /// Send a message.
     Send(u16, PutRequest),
-    /// Send the piece's bytes. Answer with `Progress` and `Streamed`, or `Lost`.
-    Stream(u16),
+    /// Send the piece's bytes from this offset on. Answer with `Progress` and `Streamed`, or `Lost`.
+    Stream(u16, u64),
     /// Read the piece to its root even if nobody takes its bytes. Answer with `Root`.
     FindRoot,
-    /// Close the stream to the slot, if there is one, and stop sending.
+    /// Close the link to the slot, if there is one, and stop sending.
     Close(u16),
+    /// The conversation with the slot has come to its regular end; the link may carry another.
+    End(u16),
     /// The dispersal is over: see [`Dispersal::into_outcome`].
     Done,
 }
@@ -94,9 +101,13 @@ enum Slot {
         since: Duration,
     },
     Streaming {
+        /// When bytes were taken last.
+        last: Duration,
+        /// When they began to flow, and how many were taken since.
         since: Duration,
+        taken: u64,
     },
-    /// All bytes are sent and the stream waits for the root.
+    /// All bytes are sent and the conversation waits for the root.
     AwaitingRoot,
     /// The slot holds the piece; it is dialed again when the root is known.
     Held,
@@ -197,9 +208,10 @@ impl<'a> Dispersal<'a> {
         match input {
             Input::Connected(slot) => self.connected(now, slot, out),
             Input::Reply(slot, reply) => self.reply(now, slot, reply, out),
-            Input::Progress(slot) => {
-                if let Slot::Streaming { since } = self.slot(slot) {
-                    *since = now;
+            Input::Progress(slot, bytes) => {
+                if let Slot::Streaming { last, taken, .. } = self.slot(slot) {
+                    *last = now;
+                    *taken += bytes;
                 }
             }
             Input::Streamed(slot) => {
@@ -228,7 +240,8 @@ impl<'a> Dispersal<'a> {
 
     /// When [`Input::Tick`] is due next, at the latest.
     pub fn next_tick(&self) -> Option<Duration> {
-        let deadlines = self.slots.iter().filter_map(Slot::deadline);
+        let bytes = self.offer.piece_bytes;
+        let deadlines = self.slots.iter().filter_map(|slot| slot.deadline(bytes));
         deadlines.chain(self.tail_ends).min()
     }
 
@@ -251,17 +264,23 @@ impl<'a> Dispersal<'a> {
 
     fn connected(&mut self, now: Duration, slot: u16, out: &mut Vec<Effect>) {
         if matches!(self.slot(slot), Slot::Dialing { .. }) {
-            *self.slot(slot) = Slot::Opening { since: now };
             out.push(Effect::Send(slot, PutRequest::Open(self.offer.clone())));
+            if self.offer.piece_bytes <= EAGER_BYTES {
+                self.stream(now, slot, 0, out);
+            } else {
+                *self.slot(slot) = Slot::Opening { since: now };
+            }
         }
     }
 
     fn reply(&mut self, now: Duration, slot: u16, reply: PutReply, out: &mut Vec<Effect>) {
         match (self.slot(slot).clone(), reply) {
-            (Slot::Opening { .. }, PutReply::Accept(0)) => {
-                *self.slot(slot) = Slot::Streaming { since: now };
-                out.push(Effect::Stream(slot));
+            (Slot::Opening { .. }, PutReply::Accept(from)) if from < self.offer.piece_bytes => {
+                self.stream(now, slot, from, out);
             }
+            // An eager slot is sent everything, and passes by what it has.
+            (Slot::Streaming { .. } | Slot::AwaitingRoot | Slot::Sealing { .. }, PutReply::Accept(from))
+                if self.offer.piece_bytes <= EAGER_BYTES && from <= self.offer.piece_bytes => {}
             (Slot::Opening { .. }, PutReply::Accept(from)) if from == self.offer.piece_bytes => {
                 if self.root.is_some() {
                     self.seal(now, slot, out);
@@ -272,10 +291,18 @@ impl<'a> Dispersal<'a> {
                 }
             }
             (Slot::Sealing { .. }, PutReply::Receipt(signature)) => self.receipt(now, slot, signature, out),
+            (Slot::Receipted, PutReply::Receipt(signature)) if planted::is(Bug::AcceptDuplicateSigner) => {
+                self.receipt(now, slot, signature, out);
+            }
             (Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. } | Slot::Held, _) => {}
             (_, PutReply::Refuse(refusal)) => self.fail(slot, SlotFailure::Refused(refusal), out),
             _ => self.fail(slot, SlotFailure::Misbehaved("sent a message out of place"), out),
         }
+    }
+
+    fn stream(&mut self, now: Duration, slot: u16, from: u64, out: &mut Vec<Effect>) {
+        *self.slot(slot) = Slot::Streaming { last: now, since: now, taken: 0 };
+        out.push(Effect::Stream(slot, from));
     }
 
     fn seal(&mut self, now: Duration, slot: u16, out: &mut Vec<Effect>) {
@@ -290,10 +317,9 @@ impl<'a> Dispersal<'a> {
 
     fn receipt(&mut self, now: Duration, slot: u16, signature: bls::Signature, out: &mut Vec<Effect>) {
         *self.slot(slot) = Slot::Receipted;
-        out.push(Effect::Close(slot));
         if let Some(certificate) = &mut self.certificate {
             if certificate.add(slot, &signature, self.committee).is_err() {
-                *self.slot(slot) = Slot::Failed(SlotFailure::Misbehaved("signed something else"));
+                self.fail(slot, SlotFailure::Misbehaved("signed something else"), out);
             }
             return;
         }
@@ -307,19 +333,19 @@ impl<'a> Dispersal<'a> {
                 self.certificate = Some(certificate);
                 self.tail_ends = Some(now + TAIL_MAX.min(Duration::from_millis(500) + now / 2));
             }
-            Err(_) => self.drop_liars(&statement),
+            Err(_) => self.drop_liars(&statement, out),
         }
     }
 
     /// The sum did not verify: find out who signed something else.
-    fn drop_liars(&mut self, statement: &Statement) {
+    fn drop_liars(&mut self, statement: &Statement, out: &mut Vec<Effect>) {
         let input = statement.signing_input(self.committee.network());
         for (slot, signature) in std::mem::take(&mut self.receipts) {
             let key = self.committee.key(self.places[usize::from(slot)]);
             if key.verify(&input, &signature).is_ok() {
                 self.receipts.push((slot, signature));
             } else {
-                *self.slot(slot) = Slot::Failed(SlotFailure::Misbehaved("signed something else"));
+                self.fail(slot, SlotFailure::Misbehaved("signed something else"), out);
             }
         }
     }
@@ -343,8 +369,9 @@ impl<'a> Dispersal<'a> {
     }
 
     fn tick(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        let bytes = self.offer.piece_bytes;
         for slot in 0..self.profile.n {
-            if self.slot(slot).deadline().is_none_or(|deadline| now < deadline) {
+            if self.slot(slot).deadline(bytes).is_none_or(|deadline| now < deadline) {
                 continue;
             }
             let late = match self.slot(slot) {
@@ -356,7 +383,7 @@ impl<'a> Dispersal<'a> {
                 }
                 Slot::Dialing { .. } => "could not be reached in time",
                 Slot::Opening { .. } => "did not answer in time",
-                Slot::Streaming { .. } => "stopped taking data",
+                Slot::Streaming { .. } => "took data too slowly",
                 _ => "did not sign in time",
             };
             self.lost(now, slot, late.to_owned(), out);
@@ -374,9 +401,18 @@ impl<'a> Dispersal<'a> {
         };
         if over {
             self.done = true;
+            let keep = self
+                .certificate
+                .as_ref()
+                .map(|valid| PutRequest::Keep(Box::new(valid.certificate().clone())));
             for slot in 0..self.profile.n {
-                if !matches!(self.slot(slot), Slot::Receipted | Slot::Failed(_)) {
-                    self.fail(slot, SlotFailure::Unfinished, out);
+                match (self.slot(slot), &keep) {
+                    (Slot::Receipted, Some(keep)) => {
+                        out.extend([Effect::Send(slot, keep.clone()), Effect::End(slot)]);
+                    }
+                    (Slot::Receipted, None) => out.push(Effect::Close(slot)),
+                    (Slot::Failed(_), _) => {}
+                    _ => self.fail(slot, SlotFailure::Unfinished, out),
                 }
             }
             out.push(Effect::Done);
@@ -385,12 +421,17 @@ impl<'a> Dispersal<'a> {
 }
 
 impl Slot {
-    fn deadline(&self) -> Option<Duration> {
+    /// When the slot is late with a piece of so many bytes.
+    fn deadline(&self, bytes: u64) -> Option<Duration> {
         match self {
             Self::Resting { until } => Some(*until),
             Self::Dialing { since } => Some(*since + DIAL_WINDOW),
-            Self::Opening { since } | Self::Streaming { since } => Some(*since + STALL_WINDOW),
-            Self::Sealing { since } => Some(*since + SEAL_WINDOW),
+            // It may have to check what an interrupted put left.
+            Self::Opening { since } => Some(*since + STALL_WINDOW + check_time(bytes)),
+            Self::Streaming { last, since, taken } => {
+                Some((*last + STALL_WINDOW).min(too_slow_at(*since, *taken)))
+            }
+            Self::Sealing { since } => Some(*since + SEAL_WINDOW + sync_time(bytes)),
             Self::AwaitingRoot | Self::Held | Self::Receipted | Self::Failed(_) => None,
         }
     }

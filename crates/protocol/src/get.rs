@@ -1,6 +1,7 @@
 //! Fetching blocks: the client names blocks, the provider answers each in the order asked.
 //!
-//! 1. client → `Want`: up to [`WANT_MAX`] CIDs. More may follow before the first is answered.
+//! 1. client → `Want`: up to [`WANT_MAX`] CIDs. More may follow before the first is answered. An empty one ends the
+//!    conversation.
 //! 2. provider → for each, one data frame with the block's bytes, or `Missing`.
 //!
 //! The client checks every block against its CID; a wrong block ends the conversation.
@@ -9,9 +10,6 @@ use holdfast_core::block::BlockId;
 use holdfast_core::codec::Bounded;
 use holdfast_core::tagged_enum;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
-
-/// Protocol name, for stream negotiation.
-pub const PROTOCOL: &str = "/holdfast/get/1";
 
 /// CIDs in one `Want`: 256 of 41 bytes fit a message.
 pub const WANT_MAX: usize = 256;

@@ -1,16 +1,28 @@
-//! The provider's side of one put, from `Open` to `Receipt`.
+//! The provider's side of one put, from `Open` to `Receipt` and the certificate.
 //!
-//! The machine decides what is allowed and in which order things become durable: data before index, index
-//! before signature, receipt kept before reply. See [`crate::put`] for the messages.
+//! The machine decides what is allowed and in which order things become durable: the piece and the promise about
+//! it before the signature, the enclave's journal before the signature leaves. See [`crate::put`] for the messages.
+//! What *failed* (a lie, a bad block, no room) is dropped; what was *interrupted* is kept for a while, so that the same put
+//! goes on where it stopped.
+
+use std::time::Duration;
 
 use holdfast_core::block::BlockId;
 use holdfast_core::bls;
 use holdfast_core::id::{NodeId, PieceRoot};
-use holdfast_proofs::certificate::slots_of;
+use holdfast_core::planted::{self, Bug};
+use holdfast_proofs::certificate::{Certificate, slots_of};
 use holdfast_proofs::committee::Committee;
 use holdfast_proofs::statement::{Statement, StatementError};
 
+use crate::pace::too_slow_at;
 use crate::put::{Offer, PutReply, PutRequest, Reason, Refusal};
+
+/// A client that sends nothing for so long, while something is due, is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// A client may wait that long for its other slots before it brings the certificate: the longest tail, and the slowest
+/// seal of another slot.
+const CERTIFICATE_WINDOW: Duration = Duration::from_secs(90);
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,19 +35,21 @@ pub enum Input {
     Room(Room),
     /// The data frame reported last was checked and written.
     Written(Result<(), Refusal>),
-    /// The piece was checked to its end and synced, with its index row.
-    Persisted(Result<PieceRoot, Refusal>),
+    /// The piece was checked to its end, and is on stable storage with the promise.
+    Persisted(Result<(), Refusal>),
     /// The enclave signed, or refused.
     Signed(Result<bls::Signature, Refusal>),
-    /// The receipt is durable.
-    Kept(Result<(), Refusal>),
+    /// The client went away.
+    Lost,
+    /// Time went by.
+    Tick,
 }
 
 /// What the store says to a new piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// Space is reserved and a draft is open.
-    Ready,
+    /// Space is reserved and a draft is open, which starts with so many bytes of an interrupted put.
+    Ready(u64),
     /// The piece is here already.
     Held(PieceRoot, u64),
     /// No.
@@ -54,16 +68,22 @@ pub enum Effect {
     },
     /// Check and write the data frame reported last. Answer with [`Input::Written`].
     Write,
-    /// Check the end of the piece and that this is its root, sync data, then index. Answer with
-    /// [`Input::Persisted`].
-    Persist(PieceRoot),
+    /// Check the end of the piece and that it has the statement's root, and bring it to stable storage together with
+    /// the promise to keep it as stated. Answer with [`Input::Persisted`].
+    Persist(Statement),
+    /// Promise, on stable storage, to keep a piece that is here already. Answer with [`Input::Persisted`].
+    Promise(Statement),
     /// Have the enclave sign. Answer with [`Input::Signed`].
     Sign(Statement),
-    /// Make the receipt durable. Answer with [`Input::Kept`].
-    Keep(Statement, bls::Signature),
+    /// Keep a certificate of the piece, whose signature nobody has checked yet.
+    Certify(Box<Certificate>),
     /// Send a message.
     Reply(PutReply),
-    /// The conversation is over: drop the draft if there is one, close the stream.
+    /// Keep what has arrived for the next put of this piece.
+    Suspend,
+    /// The conversation has come to its regular end; the link may carry another.
+    End,
+    /// The conversation is over: drop the draft if there is one, close the link.
     Close,
 }
 
@@ -73,38 +93,43 @@ enum State {
     Reserving(Offer),
     Receiving {
         offer: Offer,
+        /// When data began to flow, and from which byte on.
+        since: Duration,
+        from: u64,
         received: u64,
     },
     Writing {
         offer: Offer,
+        since: Duration,
+        from: u64,
         received: u64,
     },
-    /// The piece is held; its root is known before the client says it.
+    /// The piece is held; its root is known before the client says it. An eager client's data is passed by.
     Held {
         offer: Offer,
         root: PieceRoot,
+        passed: u64,
     },
-    Persisting {
-        offer: Offer,
-        client_root: PieceRoot,
-    },
+    Persisting(Statement),
     Signing(Statement),
-    Keeping(bls::Signature),
+    Receipted(Statement),
     Closed,
 }
 
-/// One put, seen by a provider.
+/// One put, seen by a provider. `now` is the time since any fixed moment.
 #[derive(Debug)]
 pub struct Intake<'a> {
     committee: &'a Committee,
     node: NodeId,
     state: State,
+    /// When something was last heard of the client.
+    heard: Duration,
 }
 
 impl<'a> Intake<'a> {
     /// Waits for `Open` as the member `node`.
-    pub fn new(committee: &'a Committee, node: NodeId) -> Self {
-        Self { committee, node, state: State::Opening }
+    pub fn new(now: Duration, committee: &'a Committee, node: NodeId) -> Self {
+        Self { committee, node, state: State::Opening, heard: now }
     }
 
     /// Whether the conversation is over.
@@ -112,24 +137,69 @@ impl<'a> Intake<'a> {
         matches!(self.state, State::Closed)
     }
 
-    /// Takes one input and appends what to do.
-    pub fn step(&mut self, input: Input, out: &mut Vec<Effect>) {
-        let state = std::mem::replace(&mut self.state, State::Closed);
-        match self.next(state, input, out) {
-            Ok(next) => {
-                if matches!(next, State::Closed) {
-                    out.push(Effect::Close);
-                }
-                self.state = next;
+    /// Whether the next thing must come from the client; else it comes from store or enclave.
+    pub fn awaits_client(&self) -> bool {
+        matches!(
+            self.state,
+            State::Opening | State::Receiving { .. } | State::Held { .. } | State::Receipted(_)
+        )
+    }
+
+    /// When [`Input::Tick`] is due, if the client sends nothing before.
+    pub fn deadline(&self) -> Option<Duration> {
+        match &self.state {
+            State::Opening | State::Held { .. } => Some(self.heard + SILENCE_MAX),
+            State::Receiving { since, from, received, .. } => {
+                Some((self.heard + SILENCE_MAX).min(too_slow_at(*since, received - from)))
             }
-            Err(refusal) => {
-                out.push(Effect::Reply(PutReply::Refuse(refusal)));
-                out.push(Effect::Close);
-            }
+            State::Receipted(_) => Some(self.heard + CERTIFICATE_WINDOW),
+            _ => None,
         }
     }
 
-    fn next(&self, state: State, input: Input, out: &mut Vec<Effect>) -> Result<State, Refusal> {
+    /// Takes one input and appends what to do.
+    pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Effect>) {
+        match input {
+            Input::Lost => return self.lose(None, out),
+            Input::Tick => {
+                if self.deadline().is_some_and(|deadline| now >= deadline) {
+                    let late = Refusal::new(Reason::Pace, "nothing, or too little, arrived in time");
+                    self.lose(Some(late), out);
+                }
+                return;
+            }
+            Input::Request(_) | Input::Data(_) => self.heard = now,
+            _ => {}
+        }
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        match self.next(now, state, input, out) {
+            Ok(next) => self.state = next,
+            Err(refusal) => out.extend([Effect::Reply(PutReply::Refuse(refusal)), Effect::Close]),
+        }
+    }
+
+    /// The client has gone, or is as good as gone.
+    fn lose(&mut self, refusal: Option<Refusal>, out: &mut Vec<Effect>) {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        if matches!(state, State::Closed) {
+            return;
+        }
+        if matches!(state, State::Receiving { .. } | State::Writing { .. }) {
+            out.push(Effect::Suspend);
+        }
+        // Who has the receipt is told nothing more.
+        let refusal = refusal.filter(|_| !matches!(state, State::Receipted(_)));
+        out.extend(refusal.map(|refusal| Effect::Reply(PutReply::Refuse(refusal))));
+        out.push(Effect::Close);
+    }
+
+    fn next(
+        &self,
+        now: Duration,
+        state: State,
+        input: Input,
+        out: &mut Vec<Effect>,
+    ) -> Result<State, Refusal> {
         match (state, input) {
             (State::Opening, Input::Request(PutRequest::Open(offer))) => {
                 self.admit(&offer)?;
@@ -137,50 +207,70 @@ impl<'a> Intake<'a> {
                 Ok(State::Reserving(offer))
             }
             (State::Reserving(offer), Input::Room(room)) => match room {
-                Room::Ready => {
-                    out.push(Effect::Reply(PutReply::Accept(0)));
-                    Ok(State::Receiving { offer, received: 0 })
+                Room::Ready(from) => {
+                    out.push(Effect::Reply(PutReply::Accept(from)));
+                    Ok(State::Receiving { offer, since: now, from, received: from })
                 }
                 Room::Held(root, bytes) => {
                     check_length(bytes, offer.piece_bytes)?;
                     out.push(Effect::Reply(PutReply::Accept(bytes)));
-                    Ok(State::Held { offer, root })
+                    Ok(State::Held { offer, root, passed: 0 })
                 }
                 Room::Refused(refusal) => Err(refusal),
             },
-            (State::Receiving { offer, received }, Input::Data(bytes)) => {
-                // The first byte past the announced length ends the put.
-                let received = received.saturating_add(bytes);
-                if received > offer.piece_bytes {
-                    let detail = format!("announced {} bytes, sent more", offer.piece_bytes);
-                    return Err(Refusal::new(Reason::Length, detail));
-                }
+            (State::Receiving { offer, since, from, received }, Input::Data(bytes)) => {
+                let received = add(received, bytes, &offer)?;
                 out.push(Effect::Write);
-                Ok(State::Writing { offer, received })
+                Ok(State::Writing { offer, since, from, received })
             }
-            (State::Writing { offer, received }, Input::Written(result)) => {
+            (State::Writing { offer, since, from, received }, Input::Written(result)) => {
                 result?;
-                Ok(State::Receiving { offer, received })
+                Ok(State::Receiving { offer, since, from, received })
             }
-            (State::Receiving { offer, received }, Input::Request(PutRequest::Seal(client_root))) => {
+            (State::Receiving { offer, received, .. }, Input::Request(PutRequest::Seal(root))) => {
                 check_length(received, offer.piece_bytes)?;
-                out.push(Effect::Persist(client_root));
-                Ok(State::Persisting { offer, client_root })
+                let statement = offer.statement(root);
+                if planted::is(Bug::SignBeforeSync) {
+                    out.push(Effect::Sign(statement.clone()));
+                    return Ok(State::Signing(statement));
+                }
+                out.push(Effect::Persist(statement.clone()));
+                Ok(State::Persisting(statement))
             }
-            (State::Held { offer, root }, Input::Request(PutRequest::Seal(client_root))) => {
-                sign(&offer, root, client_root, out)
+            (State::Held { offer, root, passed }, Input::Data(bytes)) => {
+                let passed = add(passed, bytes, &offer)?;
+                Ok(State::Held { offer, root, passed })
             }
-            (State::Persisting { offer, client_root }, Input::Persisted(root)) => {
-                sign(&offer, root?, client_root, out)
+            (State::Held { offer, root, .. }, Input::Request(PutRequest::Seal(client_root))) => {
+                if root != client_root {
+                    let detail = format!("piece root {root} here, {client_root} at the client");
+                    return Err(Refusal::new(Reason::Root, detail));
+                }
+                let statement = offer.statement(root);
+                out.push(Effect::Promise(statement.clone()));
+                Ok(State::Persisting(statement))
+            }
+            (State::Persisting(statement), Input::Persisted(result)) => {
+                result?;
+                out.push(Effect::Sign(statement.clone()));
+                Ok(State::Signing(statement))
             }
             (State::Signing(statement), Input::Signed(signature)) => {
-                let signature = signature?;
-                out.push(Effect::Keep(statement, signature));
-                Ok(State::Keeping(signature))
+                out.push(Effect::Reply(PutReply::Receipt(signature?)));
+                if planted::is(Bug::SignBeforeSync) {
+                    out.push(Effect::Persist(statement.clone()));
+                }
+                Ok(State::Receipted(statement))
             }
-            (State::Keeping(signature), Input::Kept(result)) => {
-                result?;
-                out.push(Effect::Reply(PutReply::Receipt(signature)));
+            (State::Receipted(statement), Input::Persisted(_)) if planted::is(Bug::SignBeforeSync) => {
+                Ok(State::Receipted(statement))
+            }
+            (State::Receipted(statement), Input::Request(PutRequest::Keep(certificate))) => {
+                if certificate.statement != statement {
+                    let detail = "the certificate is about something else";
+                    return Err(Refusal::new(Reason::Protocol, detail));
+                }
+                out.extend([Effect::Certify(certificate), Effect::End]);
                 Ok(State::Closed)
             }
             _ => Err(Refusal::new(Reason::Protocol, "message out of place")),
@@ -203,26 +293,19 @@ impl<'a> Intake<'a> {
     }
 }
 
+/// The first byte past the announced length ends the put.
+fn add(received: u64, bytes: u64, offer: &Offer) -> Result<u64, Refusal> {
+    let sum = received.checked_add(bytes).filter(|sum| *sum <= offer.piece_bytes);
+    sum.ok_or_else(|| {
+        Refusal::new(Reason::Length, format!("announced {} bytes, sent more", offer.piece_bytes))
+    })
+}
+
 fn check_length(found: u64, announced: u64) -> Result<(), Refusal> {
     if found == announced {
         return Ok(());
     }
     Err(Refusal::new(Reason::Length, format!("announced {announced} bytes, found {found}")))
-}
-
-fn sign(
-    offer: &Offer,
-    root: PieceRoot,
-    client_root: PieceRoot,
-    out: &mut Vec<Effect>,
-) -> Result<State, Refusal> {
-    if root != client_root {
-        let detail = format!("piece root {root} here, {client_root} at the client");
-        return Err(Refusal::new(Reason::Root, detail));
-    }
-    let statement = offer.statement(root);
-    out.push(Effect::Sign(statement.clone()));
-    Ok(State::Signing(statement))
 }
 
 #[cfg(test)]

@@ -1,30 +1,34 @@
-//! Storing a piece: one stream between the client and each slot, shared with nothing else.
+//! Storing a piece: one conversation between the client and each slot, on a link that nothing else uses meanwhile.
 //!
 //! 1. client → `Open`: everything of the statement but the piece root, which nobody knows yet.
-//! 2. provider → `Accept { from }`: send the piece's bytes from there. A provider that holds the piece answers with
-//!    its whole length.
+//! 2. provider → `Accept { from }`: send the piece's bytes from there; more than 0 if an earlier put was interrupted. A
+//!    provider that holds the piece answers with its whole length. For a piece of up to [`EAGER_BYTES`] the client does
+//!    not wait for this: it sends all of it at once, which a provider that holds the piece passes by.
 //! 3. client → data frames, exactly up to the length announced, then `Seal` with the piece root it computed.
 //! 4. provider verifies, persists, signs → `Receipt`.
+//! 5. client → `Keep` with the certificate, when it has one. The link may now carry another conversation.
 //!
-//! Instead of any answer the provider may `Refuse`, also while data still flows, and then closes the stream.
-//! A client that closes before `Seal` leaves nothing behind.
+//! Instead of any answer the provider may `Refuse`, also while data still flows, and then closes the link. What a client
+//! has sent when the link breaks is kept for ten minutes.
 
 use holdfast_core::block::BlockId;
 use holdfast_core::bls;
 use holdfast_core::codec::Text;
 use holdfast_core::id::{Amount, CommitteeId, Epoch, OrderId, PieceRoot};
 use holdfast_core::tagged_enum;
+use holdfast_proofs::certificate::Certificate;
 use holdfast_proofs::committee::Committee;
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::{Coding, Durability, Statement};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-/// Protocol name, for stream negotiation.
-pub const PROTOCOL: &str = "/holdfast/put/1";
-
 /// Bytes of a data frame of a put: large enough that frames cost nothing, small enough that four copies of
 /// them are no memory.
 pub const PUT_FRAME_BYTES: usize = 256 << 10;
+
+/// A piece of up to so many bytes is sent without waiting for `Accept`: what that may cost in vain is less than the
+/// round trip.
+pub const EAGER_BYTES: u64 = PUT_FRAME_BYTES as u64;
 
 /// What the client wants every slot to state, but for the piece root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -87,6 +91,8 @@ tagged_enum! {
         1 => Open(Offer),
         /// All bytes are sent; this is the root that the client computed.
         2 => Seal(PieceRoot),
+        /// The certificate that came of it.
+        3 => Keep(Box<Certificate>),
     }
 }
 
@@ -141,10 +147,12 @@ pub enum Reason {
     Protocol = 8,
     /// The provider failed; its log says how.
     Internal = 9,
+    /// Too slow.
+    Pace = 10,
 }
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Committee,
         Self::Slot,
         Self::Terms,
@@ -154,6 +162,7 @@ impl Reason {
         Self::Root,
         Self::Protocol,
         Self::Internal,
+        Self::Pace,
     ];
 
     /// The stable dotted form.
@@ -168,6 +177,7 @@ impl Reason {
             Self::Root => "put.root",
             Self::Protocol => "put.protocol",
             Self::Internal => "put.internal",
+            Self::Pace => "put.pace",
         }
     }
 }

@@ -1,31 +1,68 @@
-//! Which piece and which block lies where. Every row is durable when the call returns.
-//!
-//! The index holds no content. It lives in one `redb` file:
+//! The view of the log that finds things. It holds no content, only places; it lives in one `redb` file.
 //!
 //! | table | key | value |
 //! |---|---|---|
 //! | `pieces` | CID key (34) | [`PieceRow`] in DAG-CBOR |
-//! | `blocks` | CID key of the block (34) ‖ piece root (32) | offset u64 ‖ length u32, big-endian |
-//! | `records` | CID key of the piece (34) ‖ kind (1) ‖ name | bytes that belong to layers above |
+//! | `blocks` | CID key of the block (34) ‖ CID key of the piece (34) | offset u64 ‖ length u32, big-endian |
+//! | `promises` | CID key of the piece (34) ‖ BLAKE3 of the statement (32) | [`Place`] |
+//! | `certificates` | CID key of the piece (34) | [`Place`] |
+//! | `segments` | number u32 | bytes of dead records u64 |
+//! | `applied` | `""` | segment u32 ‖ offset u64: the log up to here is in this view |
+//!
+//! A change is applied after the log was synced, so no row ever points at what a crash can take away. The changes
+//! themselves need no sync: what a crash takes from the index is read from the log again. Every so often, a
+//! *checkpoint* is synced, so that little is read again.
 
-use std::path::Path;
+use std::fmt;
+use std::io;
 
 use holdfast_core::block::BlockId;
-use holdfast_core::check::Placed;
 use holdfast_core::codec;
-use holdfast_core::id::PieceRoot;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use holdfast_core::id::{Epoch, PieceRoot};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
+
+use crate::disk::{Disk, DiskFile};
+use crate::log::Extent;
+
+mod rows;
+
+pub use rows::Changes;
+use rows::{parse_block, promise_key};
 
 /// Memory that the index may use for pages.
 const CACHE_BYTES: usize = 8 << 20;
 
-const PIECES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pieces");
-const BLOCKS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blocks");
-const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-const ROW_BYTES_MAX: usize = 128;
-const BLOCK_KEY_LEN: usize = BlockId::KEY_LEN + 32;
+const PIECES: Table = TableDefinition::new("pieces");
+const BLOCKS: Table = TableDefinition::new("blocks");
+const PROMISES: Table = TableDefinition::new("promises");
+const CERTIFICATES: Table = TableDefinition::new("certificates");
+const SEGMENTS: TableDefinition<'static, u32, u64> = TableDefinition::new("segments");
+const APPLIED: Table = TableDefinition::new("applied");
+
+const ROW_BYTES_MAX: usize = 256;
+
+/// Where a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+pub struct Place {
+    /// Number of the segment.
+    pub segment: u32,
+    /// First byte of the record.
+    pub start: u64,
+    /// First byte of its body.
+    pub body: u64,
+    /// Length of the record.
+    pub bytes: u64,
+}
+
+impl Place {
+    /// The place of a record in a segment.
+    pub fn new(segment: u32, extent: Extent) -> Self {
+        Self { segment, start: extent.start, body: extent.body, bytes: extent.bytes }
+    }
+}
 
 /// What is known of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -36,27 +73,32 @@ pub struct PieceRow {
     pub bytes: u64,
     /// Its number of blocks.
     pub blocks: u32,
+    /// The last promise about it ends then; 0 if nothing was promised.
+    pub until: Epoch,
+    /// The record that holds it, or that says that it has files of its own.
+    pub place: Place,
+    /// Whether it has files of its own.
+    pub own: bool,
 }
 
 /// Where a block's bytes lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockPlace {
     /// The piece.
-    pub root: PieceRoot,
-    /// First byte.
+    pub cid: BlockId,
+    /// First byte in the piece.
     pub offset: u64,
     /// Length.
     pub bytes: u32,
 }
 
-/// What a record is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum RecordKind {
-    /// A receipt that was signed for the piece.
-    Receipt = 1,
-    /// The largest certificate of the piece.
-    Certificate = 2,
+/// How far the log is in the index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+pub struct Applied {
+    /// Number of a segment.
+    pub segment: u32,
+    /// The first byte of it that is not in the index.
+    pub offset: u64,
 }
 
 /// The index could not be read or written.
@@ -70,51 +112,47 @@ pub enum IndexError {
         /// Why it failed.
         source: Box<redb::Error>,
     },
-    /// A row that this program did not write.
-    #[error("damaged row in the index")]
+    /// The index cannot be opened because of what is in it.
+    #[error("the index is damaged; `holdfast node check --repair` makes it again from the log")]
     Damaged,
 }
 
 fn failed<E: Into<redb::Error>>(what: &'static str) -> impl Fn(E) -> IndexError {
-    move |error| IndexError::Database { what, source: Box::new(error.into()) }
+    move |error| match error.into() {
+        redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) => IndexError::Damaged,
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => IndexError::Damaged,
+        source => IndexError::Database { what, source: Box::new(source) },
+    }
 }
 
 /// The index of one store.
 pub struct Index(Database);
 
 impl Index {
-    /// Opens or creates the index file.
+    /// Opens the index in a file of the disk, which is made if it is not there. The caller sees to it that nobody
+    /// else has it open.
     ///
     /// # Errors
-    /// If it cannot be opened, or another process has it open.
-    pub fn open(path: &Path) -> Result<Self, IndexError> {
-        let open = failed("open");
+    /// If it cannot be opened.
+    pub fn open(disk: &dyn Disk, path: &str) -> Result<Self, IndexError> {
+        let unusable = failed("open");
+        let file = match disk.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk.create(path).map_err(|error| unusable(redb::Error::Io(error)))?
+            }
+            opened => opened.map_err(|error| unusable(redb::Error::Io(error)))?,
+        };
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
-            .create(path)
-            .map_err(|error| open(redb::Error::from(error)))?;
-        Self::prepare(database)
-    }
-
-    /// An index in memory, for tests.
-    ///
-    /// # Errors
-    /// If the database cannot be made.
-    pub fn in_memory() -> Result<Self, IndexError> {
-        let open = failed("open");
-        let database = Database::builder()
-            .create_with_backend(redb::backends::InMemoryBackend::new())
-            .map_err(|error| open(redb::Error::from(error)))?;
-        Self::prepare(database)
-    }
-
-    /// Makes the tables, so that readers find them.
-    fn prepare(database: Database) -> Result<Self, IndexError> {
+            .create_with_backend(Backend(file))
+            .map_err(failed("open"))?;
         let index = Self(database);
-        index.write("prepare", |write| {
-            write.open_table(PIECES)?;
-            write.open_table(BLOCKS)?;
-            write.open_table(RECORDS)?;
+        // The tables are made at once, so that readers find them.
+        index.write("prepare", Durability::Immediate, |write| {
+            for table in [PIECES, BLOCKS, PROMISES, CERTIFICATES, APPLIED] {
+                write.open_table(table)?;
+            }
+            write.open_table(SEGMENTS)?;
             Ok(())
         })?;
         Ok(index)
@@ -123,10 +161,14 @@ impl Index {
     fn write(
         &self,
         what: &'static str,
-        change: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
+        durability: Durability,
+        change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), IndexError> {
         let run = || -> Result<(), redb::Error> {
-            let write = self.0.begin_write()?;
+            let mut write = self.0.begin_write()?;
+            write.set_durability(durability)?;
+            // The next start need not walk the whole index.
+            write.set_quick_repair(matches!(durability, Durability::Immediate));
             change(&write)?;
             Ok(write.commit()?)
         };
@@ -135,7 +177,7 @@ impl Index {
 
     fn get<T>(
         &self,
-        table: TableDefinition<'static, &'static [u8], &'static [u8]>,
+        table: Table,
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, IndexError> {
@@ -146,28 +188,22 @@ impl Index {
         }
     }
 
-    /// Adds a piece and all its blocks in one durable step.
+    fn all<T>(&self, table: Table, read: impl Fn(&[u8], &[u8]) -> Option<T>) -> Result<Vec<T>, IndexError> {
+        let open = || -> Result<_, redb::Error> { Ok(self.0.begin_read()?.open_table(table)?) };
+        let mut found = Vec::new();
+        for row in open().map_err(failed("read"))?.iter().map_err(failed("read"))? {
+            let (key, value) = row.map_err(failed("read"))?;
+            found.push(read(key.value(), value.value()).ok_or(IndexError::Damaged)?);
+        }
+        Ok(found)
+    }
+
+    /// How far the log is in the index.
     ///
     /// # Errors
-    /// If the step failed; then nothing was added.
-    pub fn add(
-        &self,
-        cid: &BlockId,
-        row: &PieceRow,
-        blocks: impl Iterator<Item = std::io::Result<Placed>>,
-    ) -> Result<(), IndexError> {
-        self.write("write", |write| {
-            let mut table = write.open_table(BLOCKS)?;
-            for placed in blocks {
-                let placed = placed.map_err(redb::Error::Io)?;
-                let mut value = [0; 12];
-                value[..8].copy_from_slice(&placed.offset.to_be_bytes());
-                value[8..].copy_from_slice(&placed.bytes.to_be_bytes());
-                table.insert(&block_key(&placed.id, &row.root)[..], &value[..])?;
-            }
-            write.open_table(PIECES)?.insert(&cid.to_key()[..], &codec::encode(row)[..])?;
-            Ok(())
-        })
+    /// If the index cannot be read.
+    pub fn applied(&self) -> Result<Applied, IndexError> {
+        Ok(self.get(APPLIED, b"", decode)?.unwrap_or_default())
     }
 
     /// What is known of a piece.
@@ -175,7 +211,7 @@ impl Index {
     /// # Errors
     /// If the index cannot be read.
     pub fn piece(&self, cid: &BlockId) -> Result<Option<PieceRow>, IndexError> {
-        self.get(PIECES, &cid.to_key(), |bytes| codec::decode(bytes, ROW_BYTES_MAX).ok())
+        self.get(PIECES, &cid.to_key(), decode)
     }
 
     /// All pieces.
@@ -183,16 +219,7 @@ impl Index {
     /// # Errors
     /// If the index cannot be read.
     pub fn pieces(&self) -> Result<Vec<(BlockId, PieceRow)>, IndexError> {
-        let read = || -> Result<_, redb::Error> { Ok(self.0.begin_read()?.open_table(PIECES)?) };
-        let table = read().map_err(failed("read"))?;
-        let mut pieces = Vec::new();
-        for row in table.iter().map_err(failed("read"))? {
-            let (key, value) = row.map_err(failed("read"))?;
-            let cid = key.value().try_into().ok().and_then(BlockId::from_key).ok_or(IndexError::Damaged)?;
-            let row = codec::decode(value.value(), ROW_BYTES_MAX).map_err(|_| IndexError::Damaged)?;
-            pieces.push((cid, row));
-        }
-        Ok(pieces)
+        self.all(PIECES, |key, value| Some((cid(key)?, decode(value)?)))
     }
 
     /// Where a block lies, in every piece that has it.
@@ -200,59 +227,110 @@ impl Index {
     /// # Errors
     /// If the index cannot be read.
     pub fn block(&self, id: &BlockId) -> Result<Vec<BlockPlace>, IndexError> {
-        let (low, high) =
-            (block_key(id, &PieceRoot::new([0; 32])), block_key(id, &PieceRoot::new([0xff; 32])));
-        let find = || -> Result<_, redb::Error> {
-            let table = self.0.begin_read()?.open_table(BLOCKS)?;
-            let rows = table.range(&low[..]..=&high[..])?;
-            let rows = rows.map(|row| row.map(|(key, value)| parse_block(key.value(), value.value())));
-            Ok(rows.collect::<Result<Option<Vec<_>>, _>>()?)
-        };
-        find().map_err(failed("read"))?.ok_or(IndexError::Damaged)
+        self.under(BLOCKS, &id.to_key(), parse_block)
     }
 
-    /// Keeps a record of a piece, replacing one of the same name.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn keep(&self, cid: &BlockId, kind: RecordKind, name: &[u8], bytes: &[u8]) -> Result<(), IndexError> {
-        self.write("write", |write| {
-            write.open_table(RECORDS)?.insert(&record_key(cid, kind, name)[..], bytes)?;
-            Ok(())
-        })
-    }
-
-    /// A record of a piece.
+    /// The promises about a piece.
     ///
     /// # Errors
     /// If the index cannot be read.
-    pub fn record(
+    pub fn promises(&self, cid: &BlockId) -> Result<Vec<Place>, IndexError> {
+        self.under(PROMISES, &cid.to_key(), |_, value| decode(value))
+    }
+
+    /// The promise about a piece whose statement has this hash.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    pub fn promise(&self, cid: &BlockId, statement: &[u8; 32]) -> Result<Option<Place>, IndexError> {
+        self.get(PROMISES, &promise_key(cid, statement), decode)
+    }
+
+    /// The largest certificate of a piece, which need not be here.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    pub fn certificate(&self, cid: &BlockId) -> Result<Option<Place>, IndexError> {
+        self.get(CERTIFICATES, &cid.to_key(), decode)
+    }
+
+    /// All pieces of which a certificate is known.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    pub fn certificates(&self) -> Result<Vec<(BlockId, Place)>, IndexError> {
+        self.all(CERTIFICATES, |key, value| Some((cid(key)?, decode(value)?)))
+    }
+
+    /// Dead bytes per segment.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    pub fn dead(&self) -> Result<Vec<(u32, u64)>, IndexError> {
+        let read = || -> Result<_, redb::Error> {
+            let table = self.0.begin_read()?.open_table(SEGMENTS)?;
+            let rows = table.iter()?.map(|row| row.map(|(segment, dead)| (segment.value(), dead.value())));
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        read().map_err(failed("read"))
+    }
+
+    /// Rows whose key starts with a CID key.
+    fn under<T>(
         &self,
-        cid: &BlockId,
-        kind: RecordKind,
-        name: &[u8],
-    ) -> Result<Option<Vec<u8>>, IndexError> {
-        self.get(RECORDS, &record_key(cid, kind, name), |bytes| Some(bytes.to_vec()))
+        table: Table,
+        prefix: &[u8; BlockId::KEY_LEN],
+        read: impl Fn(&[u8], &[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, IndexError> {
+        // Every longer key of this CID lies between the CID alone and the CID followed by more than any key has.
+        let end = [&prefix[..], &[0xff; BlockId::KEY_LEN + 1]].concat();
+        let find = || -> Result<_, redb::Error> {
+            let table = self.0.begin_read()?.open_table(table)?;
+            let rows = table.range(&prefix[..]..&end[..])?;
+            Ok(rows
+                .map(|row| row.map(|(key, value)| read(key.value(), value.value())))
+                .collect::<Result<_, _>>()?)
+        };
+        let rows: Option<Vec<T>> = find().map_err(failed("read"))?;
+        rows.ok_or(IndexError::Damaged)
     }
 }
 
-fn block_key(id: &BlockId, root: &PieceRoot) -> [u8; BLOCK_KEY_LEN] {
-    let mut key = [0; BLOCK_KEY_LEN];
-    key[..BlockId::KEY_LEN].copy_from_slice(&id.to_key());
-    key[BlockId::KEY_LEN..].copy_from_slice(root.as_bytes());
-    key
+fn decode<T: serde::de::DeserializeOwned + serde::Serialize>(bytes: &[u8]) -> Option<T> {
+    codec::decode(bytes, ROW_BYTES_MAX).ok()
 }
 
-fn parse_block(key: &[u8], value: &[u8]) -> Option<BlockPlace> {
-    let (_, root) = key.split_last_chunk::<32>()?;
-    let (offset, bytes) = value.split_first_chunk::<8>()?;
-    Some(BlockPlace {
-        root: PieceRoot::new(*root),
-        offset: u64::from_be_bytes(*offset),
-        bytes: u32::from_be_bytes(bytes.try_into().ok()?),
-    })
+fn cid(key: &[u8]) -> Option<BlockId> {
+    key.try_into().ok().and_then(BlockId::from_key)
 }
 
-fn record_key(cid: &BlockId, kind: RecordKind, name: &[u8]) -> Vec<u8> {
-    [&cid.to_key()[..], &[kind as u8], name].concat()
+/// A file of the disk, as the database wants it.
+struct Backend(Box<dyn DiskFile>);
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Backend")
+    }
+}
+
+impl redb::StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        self.0.bytes()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_bytes(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write_at(offset, data)
+    }
 }

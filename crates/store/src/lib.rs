@@ -1,9 +1,10 @@
 //! Pieces on disk, and the way of files into pieces and back.
 //!
 //! For a provider:
-//! - [`volume`]: the narrow seam under which bytes lie, on disk or in memory.
-//! - [`index`]: which piece and which block lies where, durable row by row.
-//! - [`store`]: drafts that become pieces, verified reads, quota. Start at [`store::Store`].
+//! - [`disk`]: the narrow seam under which bytes lie, on this machine or in memory.
+//! - [`log`]: everything the store knows, record by record; [`index`] is the view of it that finds things.
+//! - [`store`]: drafts that become pieces, group commit, verified reads, quota, collection, repair. Start at
+//!   [`store::Store`].
 //!
 //! For a client:
 //! - [`import`]: a file or folder becomes a DAG; [`foreign`]: so does a CAR made elsewhere.
@@ -12,14 +13,15 @@
 //!
 //! [`spill`] keeps what grows with a piece out of memory.
 
+pub mod disk;
 pub mod export;
 pub mod foreign;
 pub mod import;
 pub mod index;
+pub mod log;
 pub mod source;
 pub mod spill;
 pub mod store;
-pub mod volume;
 
 /// The folder in which a path lies; the current one for a bare name.
 pub fn folder_of(path: &std::path::Path) -> &std::path::Path {

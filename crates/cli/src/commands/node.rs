@@ -11,7 +11,7 @@ use crate::settings;
 
 pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
-        NodeCommand::Init { dir, operator, failure_domain, weight, listen, quota } => {
+        NodeCommand::Init { dir, operator, failure_domain, weight, listen, listen_links, quota } => {
             if common.dry_run {
                 output.result(
                     &format!("would make a node in {}", dir.display()),
@@ -20,7 +20,7 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
                 );
                 return Ok(());
             }
-            let config = NodeConfig { listen, quota_bytes: quota, network: None };
+            let config = NodeConfig { listen, listen_links, quota_bytes: quota, network: None };
             let member =
                 NodeFolder::at(&dir).init(&config, &Description { operator, failure_domain, weight })?;
             let file = dir.join("member");
@@ -78,8 +78,10 @@ async fn serve(folder: &NodeFolder, until_stdin_closes: bool, output: &Output) -
             stopping.cancel();
         });
     }
-    holdfast_node::node::run(folder.clone(), stop, |address| {
-        output.result(&format!("serving on {address}"), "node-run", json!({"address": address}));
+    holdfast_node::node::run(folder.clone(), stop, |addresses| {
+        let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        let text = format!("serving on {}", shown.join(" and "));
+        output.result(&text, "node-run", json!({"addresses": shown}));
     })
     .await?;
     Ok(())

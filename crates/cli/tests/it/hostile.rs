@@ -5,12 +5,14 @@ use holdfast_core::block::{BlockId, Codec};
 use holdfast_core::car;
 use holdfast_core::id::PieceRoot;
 use holdfast_core::tree::TreeHasher;
-use holdfast_net::frames::{FrameReader, FrameWriter, split};
+use holdfast_net::frames::split;
+use holdfast_net::link::Link;
 use holdfast_net::{Keypair, Net};
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::slots::{self, Bucket};
-use holdfast_protocol::put::{Offer, PROTOCOL, PutReply, PutRequest, Reason};
-use holdfast_protocol::{ask, get};
+use holdfast_protocol::ask;
+use holdfast_protocol::link::Start;
+use holdfast_protocol::put::{Offer, PutReply, PutRequest, Reason};
 
 use crate::support::World;
 
@@ -31,21 +33,23 @@ struct Liar {
 }
 
 impl Liar {
-    async fn open(&self, place: usize, protocol: &'static str) -> (FrameReader, FrameWriter) {
+    async fn open(&self, place: usize, start: Start) -> Link {
         let (peer, addresses) = self.network.reach(place).unwrap();
-        split(self.net.open(peer, addresses, protocol).await.unwrap())
+        let mut link = self.net.link(peer, addresses).await.unwrap();
+        link.writer.message(&start).await.unwrap();
+        link
     }
 
     /// Sends an offer and then `data` and a seal to the first slot, and answers the last reply.
     async fn put(&self, offer: &Offer, data: &[u8], root: PieceRoot) -> Option<PutReply> {
         let place = slots::order(Bucket::of(&offer.cid), self.network.committee.members())[0];
-        let (mut reader, mut writer) = self.open(place, PROTOCOL).await;
+        let Link { mut reader, mut writer, .. } = self.open(place, Start::Put(())).await;
         writer.message(&PutRequest::Open(offer.clone())).await.unwrap();
         let reply = reader.message().await.unwrap();
         if reply != Some(PutReply::Accept(0)) {
             return reply;
         }
-        // A refusal closes the stream while we still write: that is its right.
+        // A refusal closes the link while we still write: that is its right.
         for part in data.chunks(1000) {
             if writer.data(part).await.is_err() {
                 break;
@@ -97,27 +101,41 @@ async fn lies_are_refused_and_the_truth_is_accepted_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn garbage_on_every_protocol_ends_the_stream_and_nothing_else() {
+async fn garbage_on_every_protocol_ends_the_conversation_and_nothing_else() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio_util::compat::FuturesAsyncReadCompatExt;
 
     let world = World::with_network(4);
     let net = Net::start(Keypair::generate_ed25519(), &[]).await.unwrap();
-    let network = world.network();
-    let (peer, addresses) = network.reach(0).unwrap();
-    for protocol in [PROTOCOL, get::PROTOCOL, ask::PROTOCOL] {
-        for garbage in
-            [&[0xff; 64][..], &[0x7f, 0xff, 0xff, 0xff], &[0, 0, 0, 3, 1, 2, 3], &[0x80, 0, 0, 1, 0]]
-        {
-            let mut stream = net.open(peer, addresses, protocol).await.unwrap().compat();
-            stream.write_all(garbage).await.unwrap();
-            stream.flush().await.unwrap();
-            let mut answer = Vec::new();
-            // The node closes the stream, with or without a refusal before.
-            let _ = stream.read_to_end(&mut answer).await;
-            assert!(answer.len() < 300);
+    let liar = Liar { net, network: world.network() };
+    let (peer, addresses) = liar.network.reach(0).unwrap();
+    // Heads of oversized frames, a message that is none, data where none is due.
+    let garbage = [&[0xff; 64][..], &[0x7f, 0xff, 0xff, 0xff], &[0, 0, 0, 3, 1, 2, 3], &[0x80, 0, 0, 1, 0]];
+    for bytes in garbage {
+        for start in [Start::Put(()), Start::Get(())] {
+            let mut link = liar.open(0, start).await;
+            link.writer.raw().write_all(bytes).await.unwrap();
+            link.writer.flush().await.unwrap();
+            // The node closes the link, with or without a refusal before.
+            link.reader.discard(300).await.unwrap_or(());
         }
+        let mut link = liar.net.link(peer, addresses).await.unwrap();
+        link.writer.raw().write_all(bytes).await.unwrap();
+        link.writer.flush().await.unwrap();
+        link.reader.discard(300).await.unwrap_or(());
+
+        let stream = liar.net.open(peer, addresses, ask::PROTOCOL).await.unwrap();
+        let (mut reader, mut writer) = split(stream);
+        writer.raw().write_all(bytes).await.unwrap();
+        writer.flush().await.unwrap();
+        reader.discard(300).await.unwrap_or(());
     }
+    // Not even TLS.
+    let address = addresses.iter().find_map(holdfast_net::link::socket).unwrap();
+    let mut raw = tokio::net::TcpStream::connect(address).await.unwrap();
+    raw.write_all(&[0x55; 1000]).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = raw.read_to_end(&mut answer).await; // a reset is an answer too
+    assert!(answer.len() < 300);
     world.file("file", "kept");
     world.run(["put", "file", "--wait", "all"]).ok();
 }

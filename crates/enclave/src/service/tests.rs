@@ -1,6 +1,7 @@
 use super::*;
 use crate::host::{Host, HostError};
 use holdfast_core::block::{BlockId, Codec};
+use holdfast_core::bls;
 use holdfast_core::id::{Epoch, NetworkId, PieceRoot};
 use holdfast_proofs::statement::Statement;
 use holdfast_proofs::testing::TestNetwork;
@@ -12,6 +13,13 @@ fn start(folder: &Path) -> (Host, std::thread::JoinHandle<Result<(), EnclaveErro
     let folder = folder.to_owned();
     let thread = std::thread::spawn(move || Enclave::open(&folder)?.serve(theirs));
     (Host::over(ours).unwrap(), thread)
+}
+
+/// Asks for one signature.
+fn sign(host: &Host, network: &NetworkId, statement: &Statement) -> Result<bls::Signature, HostError> {
+    let statements = Bounded::new(vec![statement.clone()]).unwrap();
+    let mut signed = host.availability(network, &statements)?;
+    signed.remove(0).map_err(HostError::Refused)
 }
 
 fn statement() -> (NetworkId, Statement) {
@@ -28,7 +36,7 @@ fn signatures_verify_under_the_keys_that_hello_named() {
     let (network, statement) = statement();
     let proof = host.possession(&network).unwrap();
     let key = identity.bls.prove_possession(identity.node, &network, &proof).unwrap();
-    let signature = host.availability(&network, &statement).unwrap();
+    let signature = sign(&host, &network, &statement).unwrap();
     assert_eq!(key.verify(&statement.signing_input(&network), &signature), Ok(()));
     drop(host);
     thread.join().unwrap().unwrap();
@@ -42,18 +50,18 @@ fn a_second_root_for_one_cid_is_refused_also_after_a_restart() {
     let later = Statement { retain_until: Epoch(9), ..first.clone() };
 
     let (host, thread) = start(folder.path());
-    let signature = host.availability(&network, &first).unwrap();
-    assert!(matches!(host.availability(&network, &second), Err(HostError::Refused(_))));
+    let signature = sign(&host, &network, &first).unwrap();
+    assert!(matches!(sign(&host, &network, &second), Err(HostError::Refused(_))));
     let longer = Statement { piece_bytes: first.piece_bytes + 1, ..first.clone() };
-    assert!(matches!(host.availability(&network, &longer), Err(HostError::Refused(_))));
+    assert!(matches!(sign(&host, &network, &longer), Err(HostError::Refused(_))));
     drop(host);
     thread.join().unwrap().unwrap();
 
     let (host, thread) = start(folder.path());
-    assert!(matches!(host.availability(&network, &second), Err(HostError::Refused(_))));
-    assert_eq!(host.availability(&network, &first).unwrap(), signature, "repeating is harmless");
-    host.availability(&network, &later).unwrap();
-    host.availability(&NetworkId::new([1; 32]), &second).unwrap();
+    assert!(matches!(sign(&host, &network, &second), Err(HostError::Refused(_))));
+    assert_eq!(sign(&host, &network, &first).unwrap(), signature, "repeating is harmless");
+    sign(&host, &network, &later).unwrap();
+    sign(&host, &NetworkId::new([1; 32]), &second).unwrap();
     drop(host);
     thread.join().unwrap().unwrap();
 }
@@ -67,7 +75,7 @@ fn only_statements_that_promise_something_are_signed() {
     coding.coding.q = 1;
     let nothing = Statement { retain_until: Epoch(0), ..good };
     for bad in [coding, nothing] {
-        assert!(matches!(host.availability(&network, &bad), Err(HostError::Refused(_))));
+        assert!(matches!(sign(&host, &network, &bad), Err(HostError::Refused(_))));
     }
     drop(host);
     thread.join().unwrap().unwrap();
@@ -97,5 +105,22 @@ fn one_state_has_one_process() {
 fn another_interface_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let enclave = Enclave::open(folder.path()).unwrap();
-    assert!(matches!(enclave.answer(Call::Hello(2)), Answer::Refused(_)));
+    assert!(matches!(enclave.answer(Call::Hello(1)), Answer::Refused(_)));
+}
+
+#[test]
+fn many_statements_are_answered_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, thread) = start(folder.path());
+    let (network, first) = statement();
+    let second = Statement { piece_root: PieceRoot::new([8; 32]), ..first.clone() };
+    let other = Statement { cid: BlockId::of(Codec::Raw, b"other"), ..second.clone() };
+    let statements = Bounded::new(vec![first.clone(), second, other.clone(), first.clone()]).unwrap();
+    let signed = host.availability(&network, &statements).unwrap();
+    assert!(signed[1].as_ref().is_err_and(|why| why.contains("was signed with root")));
+    assert_eq!(signed[0], signed[3]);
+    assert_eq!(signed[0].clone().ok(), sign(&host, &network, &first).ok());
+    assert_eq!(signed[2].clone().ok(), sign(&host, &network, &other).ok());
+    drop(host);
+    thread.join().unwrap().unwrap();
 }

@@ -7,11 +7,11 @@ use std::io::ErrorKind;
 
 use holdfast_core::block::{BlockId, Codec};
 use holdfast_core::bls;
-use holdfast_core::codec::Text;
+use holdfast_core::codec::{Bounded, Text};
 use holdfast_core::ed25519;
 use holdfast_core::frame::{HEAD_BYTES, MESSAGE_BYTES_MAX};
 use holdfast_core::id::{Amount, BoxKey, CommitteeId, Epoch, NetworkId, NodeId, OrderId, PieceRoot};
-use holdfast_enclave::call::{self, Answer, Availability, Call, Identity, VERSION};
+use holdfast_enclave::call::{self, Answer, Availability, Call, Identity, Signed, VERSION};
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::{Coding, Durability, Statement};
 use proptest::prelude::*;
@@ -36,7 +36,8 @@ fn statement() -> Statement {
 }
 
 fn availability(statement: Statement) -> Call {
-    Call::Availability(Availability { network: NetworkId::new([1; 32]), statement })
+    let statements = Bounded::new(vec![statement]).expect("one fits");
+    Call::Availability(Availability { network: NetworkId::new([1; 32]), statements })
 }
 
 fn check<T>(message: &T, golden: &[&str])
@@ -49,7 +50,7 @@ where
 #[test]
 fn calls() {
     let [one, two, three] = ["01", "02", "03"].map(|byte| byte.repeat(32));
-    check(&Call::Hello(VERSION), &["82", "01", "01"]); // [1, version]
+    check(&Call::Hello(VERSION), &["82", "01", "02"]); // [1, version]
     check(&Call::Possession(NetworkId::new([1; 32])), &["82", "02", "5820", &one]); // [2, network id]
     check(
         &availability(statement()),
@@ -59,7 +60,8 @@ fn calls() {
             "82",
             "5820",
             &one, // list of 2: network id
-            "8a", // statement, list of 10
+            "81",
+            "8a", // list of one statement, list of 10
             "00", // epoch
             "5820",
             &two, // committee id
@@ -101,6 +103,7 @@ fn a_call_with_every_optional_field() {
             "82",
             "5820",
             &one,
+            "81",
             "8a",
             "00",
             "5820",
@@ -156,6 +159,11 @@ fn answers() {
     check(&Answer::Refused(Text::cut("no")), &["82", "03", "62", "6e6f"]); // [3, "no"]
     check(&Answer::Failed(Text::cut("full")), &["82", "04", "64", "66756c6c"]); // [4, "full"]
     check(&Answer::Failed(Text::cut("")), &["82", "04", "60"]); // [4, ""]
+    let signed = vec![Signed::Signature(bls::Signature::new([2; 48])), Signed::Refused(Text::cut("no"))];
+    check(
+        &Answer::Signatures(Bounded::new(signed).expect("two fit")), // [5, [[1, signature], [2, "no"]]]
+        &["82", "05", "82", "82", "01", "5830", &"02".repeat(48), "82", "02", "62", "6e6f"],
+    );
 }
 
 fn frame(call: &Call) -> Vec<u8> {
@@ -166,7 +174,7 @@ fn frame(call: &Call) -> Vec<u8> {
 
 #[test]
 fn a_frame_is_a_head_and_one_message() {
-    assert_eq!(frame(&Call::Hello(VERSION)), [0, 0, 0, 3, 0x82, 0x01, 0x01]);
+    assert_eq!(frame(&Call::Hello(VERSION)), [0, 0, 0, 3, 0x82, 0x01, 0x02]);
     let two = [frame(&availability(statement())), frame(&Call::Hello(VERSION))].concat();
     let mut socket = &two[..];
     let mut next = || call::read::<Call>(&mut socket).expect("two good frames");

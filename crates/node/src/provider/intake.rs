@@ -1,167 +1,218 @@
 //! Performs what the intake machine of one put decides.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
+use holdfast_core::block::BlockId;
 use holdfast_core::codec;
 use holdfast_core::explain;
-use holdfast_core::id::PieceRoot;
-use holdfast_net::frames::{Frame, FrameError, FrameReader, FrameWriter, split};
-use holdfast_net::{PeerId, Stream};
+use holdfast_net::frames::{Frame, FrameError};
+use holdfast_net::link::Link;
 use holdfast_proofs::statement::Statement;
 use holdfast_protocol::intake::{Effect, Input, Intake, Room};
 use holdfast_protocol::put::{PutReply, PutRequest, Reason, Refusal};
-use holdfast_store::index::RecordKind;
+use holdfast_store::log::Promise;
 use holdfast_store::store::{PieceDraft, PutError};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
-use super::Provider;
-
-/// A client that sends nothing for so long is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+use super::links::Ending;
+use super::{Provider, blocking};
 
 /// What a client is told of trouble that only the operator can mend.
 const STORE_FAILED: &str = "the provider's store failed";
 
 /// Serves one put.
-pub(super) async fn run(provider: Arc<Provider>, peer: PeerId, stream: Stream) {
-    let (reader, writer) = split(stream);
-    let conversation = Conversation { provider, reader, writer, draft: None, data: Vec::new() };
-    if let Err(error) = conversation.run().await {
-        tracing::debug!(%peer, %error, "a put ended early; nothing of it was kept");
-    }
+pub(super) async fn run(provider: &Arc<Provider>, link: &mut Link, stop: &CancellationToken) -> Ending {
+    let started = Instant::now();
+    let conversation = Conversation {
+        provider: provider.clone(),
+        link,
+        draft: None,
+        data: Vec::new(),
+        ending: Ending::Broken,
+    };
+    conversation.run(started, stop).await
 }
 
-struct Conversation {
+struct Conversation<'a> {
     provider: Arc<Provider>,
-    reader: FrameReader,
-    writer: FrameWriter,
+    link: &'a mut Link,
     draft: Option<PieceDraft>,
     /// The data frame that arrived last.
     data: Vec<u8>,
+    ending: Ending,
 }
 
-impl Conversation {
-    async fn run(mut self) -> Result<(), FrameError> {
+impl Conversation<'_> {
+    async fn run(mut self, started: Instant, stop: &CancellationToken) -> Ending {
         let provider = self.provider.clone();
-        let mut intake = Intake::new(&provider.committee, provider.node);
+        let mut intake = Intake::new(started.elapsed(), &provider.committee, provider.node);
         let mut effects = Vec::new();
         while !intake.is_closed() {
-            let input = match self.receive().await? {
-                Some(input) => input,
-                None => return Ok(()), // the client went away; the draft goes with us
-            };
-            intake.step(input, &mut effects);
+            let due = intake.deadline().map(|due| started + due);
+            let input = self.receive(due, stop).await;
+            intake.step(started.elapsed(), input, &mut effects);
             // An effect may ask a question; its answer may bring further effects.
             while !effects.is_empty() {
                 for effect in std::mem::take(&mut effects) {
-                    if let Some(answer) = self.perform(effect).await? {
-                        intake.step(answer, &mut effects);
+                    if let Some(answer) = self.perform(effect).await {
+                        intake.step(started.elapsed(), answer, &mut effects);
                     }
                 }
             }
         }
-        Ok(())
+        self.ending
     }
 
-    async fn receive(&mut self) -> Result<Option<Input>, FrameError> {
-        let frame = tokio::time::timeout(SILENCE_MAX, self.reader.read::<PutRequest>(&mut self.data))
-            .await
-            .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
-        Ok(frame.map(|frame| match frame {
-            Frame::Message(request) => Input::Request(request),
-            Frame::Data => Input::Data(self.data.len() as u64),
-        }))
-    }
-
-    async fn perform(&mut self, effect: Effect) -> Result<Option<Input>, FrameError> {
-        let answer = match effect {
-            Effect::Reserve { cid, bytes } => Input::Room(self.reserve(cid, bytes).await),
-            Effect::Write => Input::Written(self.write().await),
-            Effect::Persist(root) => Input::Persisted(self.persist(root).await),
-            Effect::Sign(statement) => Input::Signed(self.sign(statement).await),
-            Effect::Keep(statement, signature) => Input::Kept(self.keep(statement, signature).await),
-            Effect::Reply(reply) => {
-                self.writer.message(&reply).await?;
-                if let PutReply::Refuse(refusal) = reply {
-                    tracing::info!(reason = refusal.reason.name(), detail = %refusal.detail, "refused a put");
+    async fn receive(&mut self, due: Option<Instant>, stop: &CancellationToken) -> Input {
+        let late = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let frame = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Input::Lost,
+            frame = self.link.reader.read::<PutRequest>(&mut self.data) => frame,
+            () = late => return Input::Tick,
+        };
+        match frame {
+            Ok(Some(Frame::Message(request))) => Input::Request(request),
+            Ok(Some(Frame::Data)) => Input::Data(self.data.len() as u64),
+            Ok(None) => Input::Lost,
+            Err(error) => {
+                if !matches!(error, FrameError::Stream(_)) {
+                    tracing::info!(peer = %self.link.peer(), %error, "a client sent something that is no message");
                 }
-                return Ok(None);
+                Input::Lost
+            }
+        }
+    }
+
+    async fn perform(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Reserve { cid, bytes } => Some(Input::Room(self.reserve(cid, bytes).await)),
+            Effect::Write => Some(Input::Written(self.write().await)),
+            Effect::Persist(statement) => Some(Input::Persisted(self.persist(statement).await)),
+            Effect::Promise(statement) => Some(Input::Persisted(self.promise(statement).await)),
+            Effect::Sign(statement) => {
+                let signed = self.provider.signer.sign(statement).await;
+                let refused = |error| Refusal::new(Reason::Internal, explain(&error));
+                Some(Input::Signed(signed.map_err(refused)))
+            }
+            Effect::Certify(certificate) => {
+                let (cid, bytes) = (certificate.statement.cid, certificate.to_bytes());
+                self.provider.store.certify_lazily(cid, bytes);
+                None
+            }
+            Effect::Reply(reply) => {
+                if let PutReply::Refuse(refusal) = &reply {
+                    tracing::info!(reason = refusal.reason.name(), detail = %refusal.detail, "refused a put");
+                    self.ending = Ending::Refused;
+                }
+                match self.link.writer.message(&reply).await {
+                    Ok(()) => None,
+                    Err(error) => {
+                        tracing::debug!(peer = %self.link.peer(), %error, "could not answer a put");
+                        Some(Input::Lost)
+                    }
+                }
+            }
+            Effect::Suspend => {
+                if let Some(draft) = self.draft.take()
+                    && let Err(error) = blocking(move || draft.suspend()).await
+                {
+                    tracing::warn!(%error, "could not keep what had arrived of a piece");
+                }
+                None
+            }
+            Effect::End => {
+                self.ending = Ending::Regular;
+                None
             }
             Effect::Close => {
                 self.draft = None;
-                self.writer.close().await?;
-                return Ok(None);
+                None
             }
-        };
-        Ok(Some(answer))
+        }
     }
 
-    async fn reserve(&mut self, cid: holdfast_core::block::BlockId, bytes: u64) -> Room {
+    async fn reserve(&mut self, cid: BlockId, bytes: u64) -> Room {
         let store = self.provider.store.clone();
-        let found = blocking(move || match store.held(&cid) {
+        let reserve = move || match store.held(&cid) {
             Ok(Some(row)) => (None, Room::Held(row.root, row.bytes)),
             Ok(None) => match store.draft(cid, bytes) {
-                Ok(draft) => (Some(draft), Room::Ready),
+                Ok(draft) => {
+                    let from = draft.received();
+                    (Some(draft), Room::Ready(from))
+                }
                 Err(error) => (None, Room::Refused(refusal(&error))),
             },
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
                 (None, Room::Refused(Refusal::new(Reason::Internal, STORE_FAILED)))
             }
-        });
-        let (draft, room) = found.await;
+        };
+        let (draft, room) = blocking(reserve).await;
         self.draft = draft;
         room
     }
 
     async fn write(&mut self) -> Result<(), Refusal> {
         let mut draft = self.draft.take().expect("data is only asked for with a draft");
+        if draft.is_small() {
+            // It goes to memory: less work than moving it to another thread.
+            draft.push(&self.data).map_err(|error| refusal(&error))?;
+            self.draft = Some(draft);
+            return Ok(());
+        }
         let data = std::mem::take(&mut self.data);
-        let (draft, data, result) = blocking(move || {
+        let (mut draft, data, result) = blocking(move || {
             let result = draft.push(&data);
             (draft, data, result)
         })
         .await;
         self.data = data; // its memory serves the next frame
         result.map_err(|error| refusal(&error))?;
+        if let Some(sync) = draft.sync_ahead() {
+            drop(tokio::task::spawn_blocking(sync)); // the seal waits for it
+        }
         self.draft = Some(draft);
         Ok(())
     }
 
-    async fn persist(&mut self, root: PieceRoot) -> Result<PieceRoot, Refusal> {
+    async fn persist(&mut self, statement: Statement) -> Result<(), Refusal> {
         let draft = self.draft.take().expect("a seal is only accepted with a draft");
-        let checked = blocking(move || draft.seal(&root)).await.map_err(|error| refusal(&error))?;
-        Ok(checked.root)
+        let (done, sealed) = oneshot::channel();
+        let seal = move || {
+            draft.seal(&statement.piece_root, Some(promise(&statement)), |result| {
+                let _ = done.send(result); // the conversation may be over
+            });
+        };
+        blocking(seal).await;
+        match sealed.await {
+            Ok(result) => result.map(drop).map_err(|error| refusal(&error)),
+            Err(_) => Err(Refusal::new(Reason::Internal, STORE_FAILED)),
+        }
     }
 
-    async fn sign(&mut self, statement: Statement) -> Result<holdfast_core::bls::Signature, Refusal> {
-        let provider = self.provider.clone();
-        let network = *provider.committee.network();
-        let signed = blocking(move || provider.trusted.availability(&network, &statement)).await;
-        signed.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "the enclave did not sign");
-            Refusal::new(Reason::Internal, error.to_string())
-        })
-    }
-
-    async fn keep(
-        &mut self,
-        statement: Statement,
-        signature: holdfast_core::bls::Signature,
-    ) -> Result<(), Refusal> {
-        let store = self.provider.store.clone();
-        let kept = blocking(move || {
-            let name = codec::digest(&statement);
-            let receipt = codec::encode(&(&statement, signature));
-            store.keep(&statement.cid, RecordKind::Receipt, &name, &receipt)
+    async fn promise(&mut self, statement: Statement) -> Result<(), Refusal> {
+        let (done, kept) = oneshot::channel();
+        self.provider.store.promise(statement.cid, promise(&statement), |result| {
+            let _ = done.send(result); // the conversation may be over
         });
-        kept.await.map_err(|error| refusal(&error.into()))
+        match kept.await {
+            Ok(result) => result.map_err(|error| refusal(&error.into())),
+            Err(_) => Err(Refusal::new(Reason::Internal, STORE_FAILED)),
+        }
     }
 }
 
-/// Runs disk and hash work away from the threads that move frames.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.expect("store and enclave calls do not panic")
+/// What the store keeps of a statement.
+pub(super) fn promise(statement: &Statement) -> Promise {
+    Promise { until: statement.retain_until, statement: codec::encode(statement) }
 }
 
 /// What the client is told; what is our own fault is logged in full and told in short.
@@ -171,9 +222,12 @@ fn refusal(error: &PutError) -> Refusal {
         PutError::Length { .. } => Reason::Length,
         PutError::Root { .. } => Reason::Root,
         PutError::Check(_) if error.fault() == holdfast_core::Fault::Peer => Reason::Piece,
-        PutError::Check(_) | PutError::Write(_) | PutError::Index(_) => {
+        PutError::Check(_) | PutError::Write(_) | PutError::Index(_) | PutError::Commit(_) => {
             tracing::error!(error = error as &dyn std::error::Error, "the store failed");
-            return Refusal::new(Reason::Internal, STORE_FAILED);
+            return match error.is_full() {
+                true => Refusal::new(Reason::Quota, "the provider's disk is full"),
+                false => Refusal::new(Reason::Internal, STORE_FAILED),
+            };
         }
     };
     Refusal::new(reason, explain(error))

@@ -4,50 +4,72 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_core::block::BlockId;
-use holdfast_net::frames::{FrameError, split};
-use holdfast_net::{PeerId, Stream};
+use holdfast_net::frames::FrameError;
+use holdfast_net::link::Link;
 use holdfast_protocol::get::{GetReply, Want};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::Provider;
-use super::intake::blocking;
+use super::links::Ending;
 
 /// A client that asks for nothing for so long is closed.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// A client that does not take a block for so long is frozen, or means to hold a place.
+const TAKE_MAX: Duration = Duration::from_secs(30);
 
 /// Serves one fetch.
-pub(super) async fn run(provider: Arc<Provider>, peer: PeerId, stream: Stream) {
-    if let Err(error) = conversation(&provider, stream).await {
-        tracing::debug!(%peer, %error, "a fetch ended early");
+pub(super) async fn run(provider: &Arc<Provider>, link: &mut Link, stop: &CancellationToken) -> Ending {
+    let served = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ending::Broken,
+        served = conversation(provider, link) => served,
+    };
+    match served {
+        Ok(ending) => ending,
+        Err(error) => {
+            tracing::debug!(peer = %link.peer(), %error, "a fetch ended early");
+            Ending::Broken
+        }
     }
 }
 
-async fn conversation(provider: &Arc<Provider>, stream: Stream) -> Result<(), FrameError> {
-    let (mut reader, mut writer) = split(stream);
+async fn conversation(provider: &Arc<Provider>, link: &mut Link) -> Result<Ending, FrameError> {
     loop {
         // A client that asks for nothing frees its place for another.
-        let want = tokio::time::timeout(SILENCE_MAX, reader.message::<Want>()).await;
-        let Some(want) = want.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?? else {
-            break;
-        };
-        for id in want.blocks.iter() {
-            match read(provider, *id).await {
-                Some(data) => writer.data(&data).await?,
-                None => writer.message(&GetReply::Missing(*id)).await?,
-            }
+        let want = in_time(SILENCE_MAX, link.reader.message::<Want>()).await??;
+        let Some(want) = want else { return Ok(Ending::Broken) };
+        let mut blocks = want.blocks.iter().copied();
+        let Some(first) = blocks.next() else { return Ok(Ending::Regular) };
+        // While one block goes out, the next is read.
+        let mut next = Some((first, read(provider, first)));
+        while let Some((id, data)) = next.take() {
+            let data = data.await.expect("reading does not panic");
+            next = blocks.next().map(|id| (id, read(provider, id)));
+            let send = async {
+                match data {
+                    Some(data) => link.writer.data(&data).await,
+                    None => link.writer.queue(&GetReply::Missing(id)).await,
+                }
+            };
+            in_time(TAKE_MAX, send).await??;
         }
-        writer.flush().await?;
+        in_time(TAKE_MAX, link.writer.flush()).await??;
     }
-    Ok(writer.close().await?)
 }
 
-/// A block from the store. What cannot be read is missing to the client and an alarm to the operator.
-async fn read(provider: &Arc<Provider>, id: BlockId) -> Option<Vec<u8>> {
+async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> std::io::Result<T> {
+    tokio::time::timeout(limit, work).await.map_err(|_| std::io::ErrorKind::TimedOut.into())
+}
+
+/// Begins to read a block. What cannot be read is missing to the client and an alarm to the operator.
+fn read(provider: &Arc<Provider>, id: BlockId) -> JoinHandle<Option<Vec<u8>>> {
     let store = provider.store.clone();
-    match blocking(move || store.block(&id)).await {
+    tokio::task::spawn_blocking(move || match store.block(&id) {
         Ok(found) => found,
         Err(error) => {
             tracing::error!(%id, error = &error as &dyn std::error::Error, "could not serve a block");
             None
         }
-    }
+    })
 }

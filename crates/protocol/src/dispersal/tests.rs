@@ -3,12 +3,14 @@ use crate::put::Reason;
 use holdfast_core::block::{BlockId, Codec};
 use holdfast_proofs::testing::TestNetwork;
 
+/// More than is sent eagerly.
+const BYTES: u64 = EAGER_BYTES + 100;
 const ROOT: PieceRoot = PieceRoot::new([7; 32]);
 
 fn network() -> (TestNetwork, Offer) {
     let network = TestNetwork::new(7);
     let cid = BlockId::of(Codec::Raw, b"hold fast");
-    let offer = Offer::without_ledger(&network.committee, Profile::COPY4, cid, 100);
+    let offer = Offer::without_ledger(&network.committee, Profile::COPY4, cid, BYTES);
     (network, offer)
 }
 
@@ -21,7 +23,7 @@ fn sealing<'a>(network: &'a TestNetwork, offer: &Offer, wait: Wait) -> Dispersal
         for input in [
             Input::Connected(slot),
             Input::Reply(slot, PutReply::Accept(0)),
-            Input::Progress(slot),
+            Input::Progress(slot, BYTES),
             Input::Streamed(slot),
         ] {
             dispersal.step(seconds(1), input, &mut out);
@@ -144,7 +146,7 @@ fn frozen_slots_are_passed_over_at_every_stage() {
         }
         for slot in 1..4 {
             dispersal.step(Duration::ZERO, Input::Connected(slot), &mut out);
-            dispersal.step(Duration::ZERO, Input::Reply(slot, PutReply::Accept(100)), &mut out);
+            dispersal.step(Duration::ZERO, Input::Reply(slot, PutReply::Accept(BYTES)), &mut out);
             assert_eq!(out[out.len() - 2..], [Effect::Close(slot), Effect::FindRoot]);
         }
         let deadline = dispersal.next_tick().unwrap();
@@ -157,9 +159,7 @@ fn frozen_slots_are_passed_over_at_every_stage() {
 #[test]
 fn messages_out_of_place_end_the_slot() {
     let (network, offer) = network();
-    for reply in
-        [PutReply::Accept(101), PutReply::Accept(50), PutReply::Receipt(bls::Signature::new([1; 48]))]
-    {
+    for reply in [PutReply::Accept(BYTES + 1), PutReply::Receipt(bls::Signature::new([1; 48]))] {
         let mut out = Vec::new();
         let mut dispersal =
             Dispersal::new(&network.committee, offer.clone(), Wait::Quorum, &mut out).unwrap();
@@ -178,7 +178,7 @@ fn slots_that_hold_the_piece_are_dialed_again_when_the_root_is_known() {
     let mut dispersal = Dispersal::new(&network.committee, offer.clone(), Wait::All, &mut out).unwrap();
     for slot in 0..4 {
         dispersal.step(seconds(1), Input::Connected(slot), &mut out);
-        dispersal.step(seconds(1), Input::Reply(slot, PutReply::Accept(100)), &mut out);
+        dispersal.step(seconds(1), Input::Reply(slot, PutReply::Accept(BYTES)), &mut out);
     }
     assert_eq!(dispersal.next_tick(), None, "nothing is late while the piece is read");
     out.clear();
@@ -187,9 +187,85 @@ fn slots_that_hold_the_piece_are_dialed_again_when_the_root_is_known() {
     for slot in 0..4 {
         out.clear();
         dispersal.step(seconds(3600), Input::Connected(slot), &mut out);
-        dispersal.step(seconds(3600), Input::Reply(slot, PutReply::Accept(100)), &mut out);
+        dispersal.step(seconds(3600), Input::Reply(slot, PutReply::Accept(BYTES)), &mut out);
         assert_eq!(out.last(), Some(&Effect::Send(slot, PutRequest::Seal(ROOT))));
         step(&mut dispersal, seconds(3600), receipt(&network, &offer, slot));
     }
     assert_eq!(signers(&dispersal.into_outcome()), [0, 1, 2, 3]);
+}
+
+#[test]
+fn every_slot_that_signed_is_given_the_certificate() {
+    let (network, offer) = network();
+    let mut dispersal = sealing(&network, &offer, Wait::All);
+    let mut out = Vec::new();
+    for slot in [0, 1, 2, 3] {
+        out.clear();
+        dispersal.step(seconds(2), receipt(&network, &offer, slot), &mut out);
+    }
+    let certificate = network.certificate(&offer.statement(ROOT), &[0, 1, 2, 3]).certificate().clone();
+    let mut expected = Vec::new();
+    for slot in 0..4 {
+        expected.push(Effect::Send(slot, PutRequest::Keep(Box::new(certificate.clone()))));
+        expected.push(Effect::End(slot));
+    }
+    expected.push(Effect::Done);
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn a_slot_that_kept_the_beginning_is_sent_the_rest() {
+    let (network, offer) = network();
+    let mut out = Vec::new();
+    let mut dispersal = Dispersal::new(&network.committee, offer, Wait::Quorum, &mut out).unwrap();
+    dispersal.step(seconds(1), Input::Connected(0), &mut out);
+    out.clear();
+    dispersal.step(seconds(1), Input::Reply(0, PutReply::Accept(70)), &mut out);
+    assert_eq!(out, [Effect::Stream(0, 70)]);
+}
+
+#[test]
+fn a_small_piece_is_sent_without_waiting() {
+    let (network, mut offer) = network();
+    offer.piece_bytes = EAGER_BYTES;
+    let mut out = Vec::new();
+    let mut dispersal = Dispersal::new(&network.committee, offer.clone(), Wait::All, &mut out).unwrap();
+    for slot in 0..4 {
+        out.clear();
+        dispersal.step(seconds(1), Input::Connected(slot), &mut out);
+        assert_eq!(out, [Effect::Send(slot, PutRequest::Open(offer.clone())), Effect::Stream(slot, 0)]);
+        dispersal.step(seconds(1), Input::Streamed(slot), &mut out);
+    }
+    dispersal.step(seconds(1), Input::Root(ROOT), &mut out);
+    // Whether a slot is new to the piece or holds it, its answer comes when everything is sent.
+    for (slot, from) in [(0, 0), (1, EAGER_BYTES), (2, 0), (3, 0)] {
+        out.clear();
+        dispersal.step(seconds(1), Input::Reply(slot, PutReply::Accept(from)), &mut out);
+        assert_eq!(out, []);
+        dispersal.step(seconds(1), receipt(&network, &offer, slot), &mut out);
+    }
+    assert_eq!(signers(&dispersal.into_outcome()), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_slot_that_takes_a_trickle_is_lost() {
+    let (network, offer) = network();
+    let mut out = Vec::new();
+    let mut dispersal = Dispersal::new(&network.committee, offer, Wait::All, &mut out).unwrap();
+    for slot in 0..4 {
+        dispersal.step(seconds(0), Input::Connected(slot), &mut out);
+        dispersal.step(seconds(0), Input::Reply(slot, PutReply::Accept(0)), &mut out);
+    }
+    out.clear();
+    for second in 1..60 {
+        for slot in 0..4 {
+            dispersal.step(seconds(second), Input::Progress(slot, 10), &mut out);
+        }
+        dispersal.step(seconds(second), Input::Tick, &mut out);
+        if out.contains(&Effect::Close(0)) {
+            assert_eq!(second, 30);
+            return;
+        }
+    }
+    panic!("a trickle goes on");
 }

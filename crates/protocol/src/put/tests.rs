@@ -1,6 +1,7 @@
 use super::*;
 use crate::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
 use crate::get::{GetReply, WANT_MAX, Want};
+use crate::link::Start;
 use holdfast_core::block::Codec;
 use holdfast_core::codec::{self, Bounded};
 use holdfast_core::frame::MESSAGE_BYTES_MAX;
@@ -65,6 +66,11 @@ fn put_messages() {
         ],
     );
     check(&PutRequest::Seal(PieceRoot::new([2; 32])), &["8202", "5820", &two]);
+    let network = TestNetwork::new(4);
+    let certificate = network.certificate(&network.statement(cid()), &[0, 1, 2]).certificate().clone();
+    check(&PutRequest::Keep(Box::new(certificate.clone())), &["8203", &hex(&certificate.to_bytes())]);
+    check(&Start::Put(()), &["8201", "f6"]);
+    check(&Start::Get(()), &["8202", "f6"]);
     check(&PutReply::Accept(300), &["8201", "19012c"]);
     check(&PutReply::Receipt(bls::Signature::new([2; 48])), &["8202", "5830", &"02".repeat(48)]);
     check(&PutReply::Refuse(Refusal::new(Reason::Quota, "full")), &["8203", "82", "04", "6466756c6c"]);
@@ -76,6 +82,11 @@ fn get_and_ask_messages() {
     check(&GetReply::Missing(cid()), &["8201", CID]);
     check(&AskRequest::Piece(cid()), &["8201", CID]);
     check(&AskRequest::Node(()), &["8202", "f6"]);
+    let network = TestNetwork::new(4);
+    let statement = network.statement(cid());
+    check(&AskRequest::Receipt(statement.clone()), &["8204", &hex(&codec::encode(&statement))]);
+    check(&AskReply::Receipt(None), &["8205", "f6"]);
+    check(&AskReply::Receipt(Some(bls::Signature::new([2; 48]))), &["8205", "5830", &"02".repeat(48)]);
     check(&AskReply::Piece(None), &["8201", "f6"]);
     let info = PieceInfo { root: PieceRoot::new([2; 32]), bytes: 300, blocks: 4, certificate: None };
     check(&AskReply::Piece(Some(info)), &["8201", "84", "5820", &"02".repeat(32), "19012c", "04", "f6"]);

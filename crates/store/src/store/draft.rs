@@ -1,52 +1,102 @@
 //! A piece that is still arriving.
 
-use std::io::{self, Write};
-use std::sync::PoisonError;
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use holdfast_core::block::BlockId;
 use holdfast_core::check::{Checked, PieceChecker, Placed};
 use holdfast_core::id::PieceRoot;
+use holdfast_core::planted::{self, Bug};
 
-use super::{PutError, Store};
-use crate::index::PieceRow;
+use super::commit::{Addition, Change};
+use super::files::{self, Part};
+use super::partial::Partial;
+use super::{PutError, SMALL_BYTES, Shared, Store, lock, taken};
+use crate::log::Promise;
 use crate::spill::{SpillLog, WalkMemory};
-use crate::volume::{Draft, Name, Part};
 
 /// Key, offset and length of a placed block.
-const PLACED_LEN: usize = BlockId::KEY_LEN + 8 + 4;
+pub(super) const PLACED_LEN: usize = BlockId::KEY_LEN + 8 + 4;
 
-/// A piece that is still arriving. Dropping it gives everything back.
+/// A piece that is still arriving. Dropping it gives everything back; see [`PieceDraft::suspend`].
 pub struct PieceDraft {
     store: Store,
     cid: BlockId,
     announced: u64,
     received: u64,
     checker: PieceChecker<WalkMemory>,
-    data: Box<dyn Draft>,
-    outboard: Box<dyn Draft>,
+    content: Content,
     placed: SpillLog<PLACED_LEN>,
     reservation: Reservation,
 }
 
+/// Where the bytes go meanwhile.
+enum Content {
+    /// Memory: it will lie in the log.
+    Small { data: Vec<u8>, outboard: Vec<u8> },
+    /// Files that will become its own.
+    Own(Partial),
+}
+
 impl PieceDraft {
-    pub(super) fn new(store: Store, cid: BlockId, bytes: u64) -> Result<Self, PutError> {
+    pub(super) fn open(store: Store, cid: BlockId, bytes: u64) -> Result<Self, PutError> {
         // A piece whose files were lost is counted already.
-        let counted = store.piece(&cid)?.map_or(0, |row| row.bytes);
-        let reservation = Reservation::new(&store, bytes.saturating_sub(counted))?;
-        let volume = &store.0.volume;
-        let scratch = volume.scratch();
-        Ok(Self {
+        let counted = store.shared.index.piece(&cid)?;
+        let reservation = Reservation::new(&store, &cid, bytes, counted.map(|row| row.bytes))?;
+        let content = if bytes <= SMALL_BYTES {
+            Content::Small { data: Vec::new(), outboard: Vec::new() }
+        } else {
+            Content::Own(Partial::open(&store, cid).map_err(PutError::Write)?)
+        };
+        let mut draft = Self {
             cid,
             announced: bytes,
             received: 0,
-            checker: PieceChecker::new(cid, WalkMemory::new(scratch))?,
-            data: volume.draft().map_err(PutError::Write)?,
-            outboard: volume.draft().map_err(PutError::Write)?,
-            placed: SpillLog::new(scratch),
+            checker: PieceChecker::new(cid, WalkMemory::new(&store.shared.options.scratch))?,
+            content,
+            placed: SpillLog::new(&store.shared.options.scratch),
             reservation,
             store,
-        })
+        };
+        draft.resume()?;
+        Ok(draft)
+    }
+
+    /// Bytes that are here, checked: what an interrupted put left, and what was pushed since.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Checks again what an interrupted put left. What does not belong to the piece is forgotten, all of it.
+    fn resume(&mut self) -> Result<(), PutError> {
+        let Content::Own(partial) = &self.content else { return Ok(()) };
+        let mut left = partial.found().min(self.announced);
+        let mut buffer = vec![0; usize::try_from(left.min(SMALL_BYTES)).expect("at most 256 KiB")];
+        while left > 0 {
+            let Content::Own(partial) = &mut self.content else { break };
+            let length = left.min(SMALL_BYTES);
+            let part = &mut buffer[..usize::try_from(length).expect("at most 256 KiB")];
+            partial.read(self.received, part).map_err(PutError::Write)?;
+            let (mut placed, mut outboard) = (Vec::new(), Vec::new());
+            if self.checker.push(part, &mut placed, &mut outboard).is_err() {
+                tracing::warn!(cid = %self.cid, "the beginning of an interrupted piece is damaged; starting again");
+                let scratch = &self.store.shared.options.scratch;
+                self.checker = PieceChecker::new(self.cid, WalkMemory::new(scratch))?;
+                self.placed = SpillLog::new(scratch);
+                self.received = 0;
+                return partial.restart().map_err(PutError::Write);
+            }
+            partial.write_outboard(&outboard).map_err(PutError::Write)?;
+            self.note(&placed)?;
+            self.received += length;
+            left -= length;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, placed: &[Placed]) -> Result<(), PutError> {
+        placed.iter().try_for_each(|placed| self.placed.push(&to_record(placed))).map_err(PutError::Write)
     }
 
     /// Checks and writes the next bytes. After an error the draft must be dropped.
@@ -54,27 +104,78 @@ impl PieceDraft {
     /// # Errors
     /// If the bytes cannot belong to the piece, or cannot be written.
     pub fn push(&mut self, data: &[u8]) -> Result<(), PutError> {
-        self.received += data.len() as u64;
-        if self.received > self.announced {
-            return Err(PutError::Length { announced: self.announced, found: self.received });
+        let received = self.received + data.len() as u64;
+        if received > self.announced {
+            return Err(PutError::Length { announced: self.announced, found: received });
         }
         let (mut placed, mut outboard) = (Vec::new(), Vec::new());
         self.checker.push(data, &mut placed, &mut outboard)?;
-        self.data.write_all(data).map_err(PutError::Write)?;
-        self.outboard.write_all(&outboard).map_err(PutError::Write)?;
-        for placed in placed {
-            self.placed.push(&to_record(&placed)).map_err(PutError::Write)?;
+        match &mut self.content {
+            Content::Small { data: kept, outboard: kept_outboard } => {
+                kept.extend_from_slice(data);
+                kept_outboard.extend(outboard);
+            }
+            Content::Own(partial) => partial
+                .write(self.received, data)
+                .and_then(|()| partial.write_outboard(&outboard))
+                .map_err(PutError::Write)?,
         }
-        Ok(())
+        self.received = received;
+        self.note(&placed)
     }
 
-    /// Ends the piece, whose root the sender says is `claimed`: when this returns, data and index row are on
-    /// stable storage.
+    /// Whether it will lie in the log, so that no call but [`PieceDraft::suspend`] waits for the disk.
+    pub fn is_small(&self) -> bool {
+        matches!(self.content, Content::Small { .. })
+    }
+
+    /// Starts to bring what is here to stable storage, so that [`PieceDraft::seal`] finds less to do: the work to
+    /// be done beside the draft, if it is worth it. An error it meets is met by `seal`.
+    pub fn sync_ahead(&mut self) -> Option<impl FnOnce() + Send + 'static> {
+        match &mut self.content {
+            Content::Small { .. } => None,
+            Content::Own(partial) => partial.sync_ahead(self.received),
+        }
+    }
+
+    /// Keeps what is here, synced, for the next put of the same piece. A small piece is simply dropped.
     ///
     /// # Errors
-    /// If the piece is incomplete or has another root, or something cannot be synced; then nothing is kept.
-    pub fn seal(self, claimed: &PieceRoot) -> Result<Checked, PutError> {
-        let Self { store, cid, announced, checker, data, mut outboard, placed, reservation, .. } = self;
+    /// If it cannot be synced; then it is dropped.
+    pub fn suspend(self) -> io::Result<()> {
+        match self.content {
+            Content::Own(partial) if self.received > 0 => {
+                drop(self.reservation);
+                partial.keep(self.received)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the piece, whose root the sender says is `claimed`, and adds it to the store together with `promise`.
+    /// `done` is called when both are on stable storage, or with the reason why nothing was kept; it must be quick.
+    pub fn seal(
+        self,
+        claimed: &PieceRoot,
+        promise: Option<Promise>,
+        done: impl FnOnce(Result<Checked, PutError>) + Send + 'static,
+    ) {
+        let store = self.store.clone();
+        match self.finish(claimed, promise) {
+            Ok(addition) => {
+                let checked = addition.checked;
+                let done =
+                    move |result: Result<(), _>| done(result.map(|()| checked).map_err(PutError::Commit));
+                store.submit(Change::Add(addition), Box::new(done));
+            }
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// Checks the end of the piece, and brings the files of a large one to their place.
+    fn finish(self, claimed: &PieceRoot, promise: Option<Promise>) -> Result<Addition, PutError> {
+        let Self { store, cid, announced, checker, content, placed, reservation, .. } = self;
+        let promise = promise.filter(|_| !planted::is(Bug::ForgetReceipt));
         let mut last = Vec::new();
         let checked = checker.finish(&mut last)?;
         if checked.bytes != announced {
@@ -83,41 +184,37 @@ impl PieceDraft {
         if checked.root != *claimed {
             return Err(PutError::Root { found: checked.root, claimed: *claimed });
         }
-        outboard.write_all(&last).map_err(PutError::Write)?;
-
-        let name = |part| Name { root: checked.root, part };
-        let published = data
-            .publish(&name(Part::Data))
-            .and_then(|()| outboard.publish(&name(Part::Outboard)))
-            .map_err(PutError::Write);
-        let added = published.and_then(|()| add(&store, &cid, &checked, &placed, reservation));
-        if let Err(error) = added {
-            store.remove_unindexed(&cid, &checked.root);
-            return Err(error);
-        }
-        Ok(checked)
+        let content = match content {
+            Content::Small { data, mut outboard } => {
+                outboard.extend(last);
+                Some((data, outboard))
+            }
+            Content::Own(mut partial) => {
+                partial
+                    .write_outboard(&last)
+                    .and_then(|()| partial.publish(&store, &checked.root))
+                    .map_err(PutError::Write)?;
+                None
+            }
+        };
+        Ok(Addition { cid, checked, blocks: placed, content, promise, reserved: reservation })
     }
 }
 
-/// Adds the index row, unless another put of the same piece has added it.
-fn add(
-    store: &Store,
-    cid: &BlockId,
-    checked: &Checked,
-    placed: &SpillLog<PLACED_LEN>,
-    reservation: Reservation,
-) -> Result<(), PutError> {
-    // Two puts of one piece publish the same bytes under the same name; only the first adds a row.
-    let _one = store.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
-    if store.piece(cid)?.is_some() {
-        return Ok(());
+impl Partial {
+    /// Syncs both files and gives them the name of the piece, durably.
+    fn publish(self, store: &Store, root: &PieceRoot) -> io::Result<()> {
+        let disk = &store.shared.disk;
+        self.sync()?;
+        disk.make_folder(&files::folder(root))?;
+        for part in Part::ALL {
+            disk.rename(&self.path(part), &files::own(root, part))?;
+        }
+        if planted::is(Bug::DropFolderSync) {
+            return Ok(());
+        }
+        disk.sync_folder(&files::folder(root))
     }
-    let row = PieceRow { root: checked.root, bytes: checked.bytes, blocks: checked.blocks };
-    let blocks = (0..placed.len()).map(|place| placed.get(place).and_then(|record| from_record(&record)));
-    store.0.index.add(cid, &row, blocks)?;
-    store.0.pieces.fetch_add(1, Ordering::Relaxed);
-    reservation.keep();
-    Ok(())
 }
 
 fn to_record(placed: &Placed) -> [u8; PLACED_LEN] {
@@ -128,7 +225,7 @@ fn to_record(placed: &Placed) -> [u8; PLACED_LEN] {
     record
 }
 
-fn from_record(record: &[u8; PLACED_LEN]) -> io::Result<Placed> {
+pub(super) fn from_record(record: &[u8; PLACED_LEN]) -> io::Result<Placed> {
     let (key, rest) = record.split_first_chunk().expect("the key comes first");
     let (offset, bytes) = rest.split_first_chunk().expect("the offset comes second");
     let id = BlockId::from_key(key).ok_or(io::ErrorKind::InvalidData)?;
@@ -136,34 +233,49 @@ fn from_record(record: &[u8; PLACED_LEN]) -> io::Result<Placed> {
     Ok(Placed { id, offset: u64::from_be_bytes(*offset), bytes })
 }
 
-/// Bytes set aside for a draft, given back unless kept.
-struct Reservation {
-    store: Store,
+/// Bytes set aside for a draft, given back unless they come to be held.
+pub(super) struct Reservation {
+    shared: Arc<Shared>,
     bytes: u64,
+    /// Whether the piece is not counted yet.
+    new: bool,
 }
 
 impl Reservation {
-    fn new(store: &Store, bytes: u64) -> Result<Self, PutError> {
-        let quota = store.0.quota;
-        let mut used = store.used();
-        match used.checked_add(bytes).filter(|sum| *sum <= quota) {
+    /// Sets aside what a piece of `bytes` bytes takes beyond what is counted for it already.
+    fn new(store: &Store, cid: &BlockId, bytes: u64, counted: Option<u64>) -> Result<Self, PutError> {
+        let quota = store.shared.options.quota;
+        let resumable = !lock(&store.shared.arriving).contains(cid);
+        let mut used = lock(&store.shared.used);
+        // What an interrupted put left becomes part of the draft.
+        let kept = if resumable { lock(&store.shared.partials).remove(cid).unwrap_or(0) } else { 0 };
+        *used -= kept;
+        let needed = taken(bytes).saturating_sub(counted.map_or(0, taken));
+        match used.checked_add(needed).filter(|sum| *sum <= quota) {
             Some(sum) => *used = sum,
             None => {
                 let free = quota.saturating_sub(*used);
-                return Err(PutError::Quota { needed: bytes, free, quota });
+                if kept > 0 {
+                    lock(&store.shared.partials).insert(*cid, kept);
+                    *used += kept;
+                }
+                return Err(PutError::Quota { needed, free, quota });
             }
         }
         drop(used);
-        Ok(Self { store: store.clone(), bytes })
+        Ok(Self { shared: store.shared.clone(), bytes: needed, new: counted.is_none() })
     }
 
-    fn keep(mut self) {
+    pub(super) fn become_held(mut self) {
         self.bytes = 0;
+        if self.new {
+            self.shared.pieces.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        *self.store.used() -= self.bytes;
+        *lock(&self.shared.used) -= self.bytes;
     }
 }

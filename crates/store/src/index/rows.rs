@@ -1,0 +1,228 @@
+//! Changes of the index: what records of the log mean for its rows.
+
+use holdfast_core::block::BlockId;
+use holdfast_core::check::Placed;
+use holdfast_core::codec;
+use redb::{Durability, ReadableTable, WriteTransaction};
+
+use super::{
+    APPLIED, Applied, BLOCKS, BlockPlace, CERTIFICATES, Index, IndexError, PIECES, PROMISES, PieceRow, Place,
+    SEGMENTS, Table, decode,
+};
+use crate::log::{Promise, Record};
+
+/// Changes that become visible in one step.
+pub struct Changes<'a>(&'a WriteTransaction);
+
+impl Index {
+    /// Applies changes and notes how far the log is in the index, all or nothing. With `checkpoint`, everything
+    /// applied so far is on stable storage when this returns.
+    ///
+    /// # Errors
+    /// If it failed; then nothing has changed.
+    pub fn apply(
+        &self,
+        applied: Applied,
+        checkpoint: bool,
+        change: impl FnOnce(&Changes<'_>) -> Result<(), redb::Error>,
+    ) -> Result<(), IndexError> {
+        let durability = if checkpoint { Durability::Immediate } else { Durability::None };
+        self.write("write", durability, |write| {
+            change(&Changes(write))?;
+            write.open_table(APPLIED)?.insert(&b""[..], &codec::encode(&applied)[..])?;
+            Ok(())
+        })
+    }
+}
+
+impl Changes<'_> {
+    /// A piece is here, with all its blocks. If it was here before, it now lies where `row` says.
+    ///
+    /// # Errors
+    /// If the rows cannot be written.
+    pub fn add(
+        &self,
+        cid: &BlockId,
+        row: &PieceRow,
+        blocks: impl Iterator<Item = std::io::Result<Placed>>,
+    ) -> Result<(), redb::Error> {
+        let mut table = self.0.open_table(BLOCKS)?;
+        for placed in blocks {
+            let placed = placed.map_err(redb::Error::Io)?;
+            let mut value = [0; 12];
+            value[..8].copy_from_slice(&placed.offset.to_be_bytes());
+            value[8..].copy_from_slice(&placed.bytes.to_be_bytes());
+            table.insert(&block_key(&placed.id, cid)[..], &value[..])?;
+        }
+        let before = self.piece(cid)?;
+        if let Some(before) = before.filter(|before| before.place != row.place) {
+            self.bury(before.place)?;
+        }
+        let until = before.map_or(row.until, |before| before.until.max(row.until));
+        self.put_piece(cid, &PieceRow { until, ..*row })
+    }
+
+    /// Something was promised about a piece that is here.
+    ///
+    /// # Errors
+    /// If the rows cannot be written.
+    pub fn promise(&self, cid: &BlockId, promise: &Promise, place: Place) -> Result<(), redb::Error> {
+        let statement = blake3::hash(&promise.statement);
+        self.replace(PROMISES, &promise_key(cid, statement.as_bytes()), place)?;
+        match self.piece(cid)? {
+            Some(row) if row.until < promise.until => {
+                self.put_piece(cid, &PieceRow { until: promise.until, ..row })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A larger certificate of a piece is known.
+    ///
+    /// # Errors
+    /// If the row cannot be written.
+    pub fn certificate(&self, cid: &BlockId, place: Place) -> Result<(), redb::Error> {
+        self.replace(CERTIFICATES, &cid.to_key(), place)
+    }
+
+    /// A record that is still needed was written again elsewhere; one that is not needed any more stays dead there.
+    ///
+    /// # Errors
+    /// If the rows cannot be written.
+    pub fn relocate(&self, record: &Record, from: Place, to: Place) -> Result<(), redb::Error> {
+        let (table, key) = match record {
+            Record::Piece(head) | Record::Own(head) => match self.piece(&head.cid)? {
+                Some(row) if row.place == from => {
+                    return self.put_piece(&head.cid, &PieceRow { place: to, ..row });
+                }
+                _ => return self.bury(to),
+            },
+            Record::Promise(cid, promise) => {
+                (PROMISES, promise_key(cid, blake3::hash(&promise.statement).as_bytes()).to_vec())
+            }
+            Record::Certificate(cid, _) => (CERTIFICATES, cid.to_key().to_vec()),
+            // The record of a removal has no row; it counts as dead from the start.
+            Record::Removal(_) => return self.bury(to),
+        };
+        let mut table = self.0.open_table(table)?;
+        let needed = table.get(&key[..])?.and_then(|place| decode::<Place>(place.value())) == Some(from);
+        if needed {
+            table.insert(&key[..], &codec::encode(&to)[..])?;
+            return Ok(());
+        }
+        self.bury(to)
+    }
+
+    /// A piece goes, with its promises and certificate. Its blocks stay until [`Changes::sweep`]; nobody looks at them,
+    /// and they are right again if the piece comes back.
+    ///
+    /// # Errors
+    /// If the rows cannot be removed.
+    pub fn remove(&self, cid: &BlockId, record: Place) -> Result<(), redb::Error> {
+        self.bury(record)?;
+        if let Some(row) = self.piece(cid)? {
+            self.bury(row.place)?;
+            self.0.open_table(PIECES)?.remove(&cid.to_key()[..])?;
+        }
+        let (start, end) = (promise_key(cid, &[0; 32]), promise_key(cid, &[0xff; 32]));
+        let mut gone = Vec::new();
+        let mut promises = self.0.open_table(PROMISES)?;
+        promises.retain_in(&start[..]..=&end[..], |_, value| {
+            gone.extend(decode::<Place>(value));
+            false
+        })?;
+        if let Some(place) = self.0.open_table(CERTIFICATES)?.remove(&cid.to_key()[..])? {
+            gone.extend(decode::<Place>(place.value()));
+        }
+        gone.into_iter().try_for_each(|place| self.bury(place))
+    }
+
+    /// Removes the blocks of pieces that are gone. It looks at every block, so it ends a collection rather than a
+    /// removal.
+    ///
+    /// # Errors
+    /// If the rows cannot be removed.
+    pub fn sweep(&self) -> Result<(), redb::Error> {
+        let pieces = self.0.open_table(PIECES)?;
+        let mut failure = None;
+        self.0.open_table(BLOCKS)?.retain(|key, _| {
+            match key.get(BlockId::KEY_LEN..).map(|cid| pieces.get(cid)) {
+                Some(Ok(found)) => found.is_some(),
+                Some(Err(error)) => {
+                    failure.get_or_insert(error);
+                    true
+                }
+                None => false,
+            }
+        })?;
+        failure.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// A segment was written again elsewhere and is gone.
+    ///
+    /// # Errors
+    /// If the row cannot be removed.
+    pub fn forget_segment(&self, segment: u32) -> Result<(), redb::Error> {
+        self.0.open_table(SEGMENTS)?.remove(segment)?;
+        Ok(())
+    }
+
+    /// What is known of a piece, changes included.
+    ///
+    /// # Errors
+    /// If the row cannot be read.
+    pub fn piece(&self, cid: &BlockId) -> Result<Option<PieceRow>, redb::Error> {
+        let table = self.0.open_table(PIECES)?;
+        let Some(row) = table.get(&cid.to_key()[..])? else { return Ok(None) };
+        decode(row.value()).map(Some).ok_or_else(|| redb::Error::Corrupted("a row of a piece".into()))
+    }
+
+    fn put_piece(&self, cid: &BlockId, row: &PieceRow) -> Result<(), redb::Error> {
+        self.0.open_table(PIECES)?.insert(&cid.to_key()[..], &codec::encode(row)[..])?;
+        Ok(())
+    }
+
+    fn replace(&self, table: Table, key: &[u8], place: Place) -> Result<(), redb::Error> {
+        let before = {
+            let mut table = self.0.open_table(table)?;
+            let before = table.insert(key, &codec::encode(&place)[..])?;
+            before.and_then(|before| decode::<Place>(before.value()))
+        };
+        match before {
+            Some(before) if before != place => self.bury(before),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a record as dead.
+    fn bury(&self, place: Place) -> Result<(), redb::Error> {
+        let mut table = self.0.open_table(SEGMENTS)?;
+        let dead = table.get(place.segment)?.map_or(0, |dead| dead.value());
+        table.insert(place.segment, dead + place.bytes)?;
+        Ok(())
+    }
+}
+
+pub(super) fn block_key(id: &BlockId, cid: &BlockId) -> [u8; 2 * BlockId::KEY_LEN] {
+    let mut key = [0; 2 * BlockId::KEY_LEN];
+    key[..BlockId::KEY_LEN].copy_from_slice(&id.to_key());
+    key[BlockId::KEY_LEN..].copy_from_slice(&cid.to_key());
+    key
+}
+
+pub(super) fn parse_block(key: &[u8], value: &[u8]) -> Option<BlockPlace> {
+    let (_, cid) = key.split_last_chunk::<{ BlockId::KEY_LEN }>()?;
+    let (offset, bytes) = value.split_first_chunk::<8>()?;
+    Some(BlockPlace {
+        cid: BlockId::from_key(cid)?,
+        offset: u64::from_be_bytes(*offset),
+        bytes: u32::from_be_bytes(bytes.try_into().ok()?),
+    })
+}
+
+pub(super) fn promise_key(cid: &BlockId, statement: &[u8; 32]) -> [u8; BlockId::KEY_LEN + 32] {
+    let mut key = [0; BlockId::KEY_LEN + 32];
+    key[..BlockId::KEY_LEN].copy_from_slice(&cid.to_key());
+    key[BlockId::KEY_LEN..].copy_from_slice(statement);
+    key
+}

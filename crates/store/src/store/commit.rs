@@ -1,0 +1,452 @@
+//! Group commit: whatever waits becomes durable with one sync of the log and one commit of the index.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use holdfast_core::block::BlockId;
+use holdfast_core::check::Checked;
+use holdfast_core::id::Epoch;
+
+use super::draft::PLACED_LEN;
+use super::files;
+use super::{CommitError, Shared, Store, lock};
+use crate::disk::DiskFile;
+use crate::index::{Applied, Changes, PieceRow, Place};
+use crate::log::{Key, PieceHead, Promise, Record, SEGMENT_BYTES, SEGMENT_HEAD_BYTES};
+use crate::spill::SpillLog;
+
+/// Bytes of one group, beyond which the rest waits for the next: more would only wait longer.
+const GROUP_BYTES: usize = 4 << 20;
+/// Bytes of log between two checkpoints of the index: what a start reads again at most.
+const CHECKPOINT_BYTES: u64 = 8 << 20;
+
+/// How long a change waits that nobody waits for, and how many of them wait.
+const LAZY: Duration = Duration::from_millis(20);
+const LAZY_MAX: usize = 1024;
+
+/// Called once the change is durable, or is not.
+pub(super) type Done = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+
+/// Something to be made durable.
+pub(super) enum Change {
+    Add(Addition),
+    Promise {
+        cid: BlockId,
+        promise: Promise,
+    },
+    Certificate {
+        cid: BlockId,
+        bytes: Vec<u8>,
+    },
+    /// A piece goes, unless a promise lasts beyond this epoch by now.
+    Remove {
+        cid: BlockId,
+        epoch: Epoch,
+    },
+    /// A record that is still needed moves out of a segment.
+    Move {
+        record: Record,
+        body: Vec<u8>,
+        from: Place,
+    },
+}
+
+/// A piece that was checked to its end.
+pub(super) struct Addition {
+    pub(super) cid: BlockId,
+    pub(super) checked: Checked,
+    pub(super) blocks: SpillLog<PLACED_LEN>,
+    /// Bytes and outboard of a small piece; a large one lies in its own files.
+    pub(super) content: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) promise: Option<Promise>,
+    /// Bytes reserved for it, which count as held from now on.
+    pub(super) reserved: super::draft::Reservation,
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: VecDeque<(Change, Done)>,
+    /// Whether somebody waits for one of them.
+    urgent: bool,
+    closed: bool,
+}
+
+/// The end of the log.
+pub(super) struct Writer {
+    pub(super) segment: u32,
+    pub(super) key: Key,
+    /// None before the first write, and after a failed one: then a new segment is begun.
+    pub(super) file: Option<Box<dyn DiskFile>>,
+    pub(super) end: u64,
+    pub(super) since_checkpoint: u64,
+    pub(super) stopped: bool,
+}
+
+impl Store {
+    /// Queues a change.
+    pub(super) fn submit(&self, change: Change, done: Done) {
+        let mut queue = lock(&self.shared.queue);
+        queue.waiting.push_back((change, done));
+        queue.urgent = true;
+        drop(queue);
+        self.shared.wake.notify_one();
+    }
+
+    /// Queues a change that nobody waits for.
+    pub(super) fn submit_lazily(&self, change: Change) {
+        let done = |result: Result<(), CommitError>| {
+            if let Err(error) = result {
+                tracing::warn!(error = &error as &dyn std::error::Error, "something was not kept");
+            }
+        };
+        let mut queue = lock(&self.shared.queue);
+        queue.waiting.push_back((change, Box::new(done)));
+        let full = queue.waiting.len() >= LAZY_MAX;
+        queue.urgent |= full;
+        drop(queue);
+        if full {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Makes durable what waits, where no thread does so.
+    pub fn commit(&self) {
+        self.shared.commit_all();
+    }
+
+    /// Submits a change and waits for it.
+    pub(super) fn settle(&self, change: Change) -> Result<(), CommitError> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.submit(change, Box::new(move |result| drop(sender.send(result))));
+        if self._committer.is_none() {
+            self.commit();
+        }
+        receiver.recv().unwrap_or(Err(CommitError::Stopped))
+    }
+}
+
+/// A thread that commits.
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    pub(super) fn start(shared: &Arc<Shared>) -> io::Result<Self> {
+        let worker = shared.clone();
+        let thread = std::thread::Builder::new().name("store-commit".into()).spawn(move || {
+            loop {
+                let mut queue = lock(&worker.queue);
+                while !queue.urgent && !queue.closed {
+                    let (guard, timeout) =
+                        worker.wake.wait_timeout(queue, LAZY).unwrap_or_else(PoisonError::into_inner);
+                    queue = guard;
+                    queue.urgent |= timeout.timed_out() && !queue.waiting.is_empty();
+                }
+                let closed = queue.closed && queue.waiting.is_empty();
+                drop(queue);
+                if closed {
+                    return worker.checkpoint();
+                }
+                worker.commit_all();
+            }
+        })?;
+        Ok(Self { shared: shared.clone(), thread: Some(thread) })
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        lock(&self.shared.queue).closed = true;
+        self.shared.wake.notify_one();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that commits has panicked");
+        }
+    }
+}
+
+/// Pieces that the changes of a group are about, so far.
+#[derive(Default)]
+struct Touched {
+    kept: BTreeSet<BlockId>,
+    removed: BTreeSet<BlockId>,
+}
+
+/// What a change became in the log.
+struct Logged {
+    change: Change,
+    /// Places of its records; a piece and its promise are two.
+    places: Vec<Place>,
+}
+
+impl Shared {
+    /// Commits until nothing waits.
+    fn commit_all(&self) {
+        let mut writer = lock(&self.writer);
+        loop {
+            let mut group = Vec::new();
+            let mut bytes = 0;
+            let mut queue = lock(&self.queue);
+            while bytes < GROUP_BYTES {
+                let Some((change, done)) = queue.waiting.pop_front() else { break };
+                bytes += change.bytes();
+                group.push((change, done));
+            }
+            if queue.waiting.is_empty() {
+                queue.urgent = false;
+            }
+            drop(queue);
+            if group.is_empty() {
+                return;
+            }
+            self.commit_group(&mut writer, group);
+        }
+    }
+
+    fn commit_group(&self, writer: &mut Writer, group: Vec<(Change, Done)>) {
+        let (mut logged, mut answers) = (Vec::new(), Vec::new());
+        let mut buffer = Vec::new();
+        let begun = if writer.stopped { Err(CommitError::Stopped) } else { self.begin(writer) };
+        let mut touched = Touched::default();
+        for (change, done) in group {
+            let change = match self.resolve(change, &mut touched) {
+                Ok(Some(change)) => change,
+                nothing => {
+                    done(nothing.map(drop));
+                    continue;
+                }
+            };
+            match begun.clone().and_then(|()| self.admit(&change)) {
+                Ok(()) => {
+                    let places = change.append(writer, &mut buffer);
+                    logged.push(Logged { change, places });
+                    answers.push(done);
+                }
+                Err(error) => {
+                    self.undo(change);
+                    done(Err(error));
+                }
+            }
+        }
+        if logged.is_empty() {
+            return;
+        }
+        let result = self.write(writer, &buffer).and_then(|()| self.show(writer, &logged));
+        for (Logged { change, .. }, done) in logged.into_iter().zip(answers) {
+            match &result {
+                Ok(()) => self.account(change),
+                Err(_) => self.undo(change),
+            }
+            done(result.clone());
+        }
+    }
+
+    /// Sees to a segment that has room.
+    fn begin(&self, writer: &mut Writer) -> Result<(), CommitError> {
+        if writer.file.is_some() && writer.end < SEGMENT_BYTES {
+            return Ok(());
+        }
+        let begin = || -> io::Result<_> {
+            let (number, key) = (writer.segment + 1, (self.options.draw_key)()?);
+            let file = self.disk.create(&files::segment(number))?;
+            file.write_at(0, &crate::log::segment_head(&key))?;
+            file.sync()?;
+            self.disk.sync_folder(files::LOG)?;
+            Ok((number, key, file))
+        };
+        let begun = begin();
+        if begun.is_err() {
+            writer.segment += 1; // its name may be taken now
+        }
+        let (segment, key, file) = begun.map_err(|error| CommitError::Log(Arc::new(error)))?;
+        (writer.segment, writer.key, writer.file, writer.end) =
+            (segment, key, Some(file), SEGMENT_HEAD_BYTES);
+        Ok(())
+    }
+
+    /// What a change comes to, beside the index and the changes before it in its group.
+    fn resolve(&self, change: Change, touched: &mut Touched) -> Result<Option<Change>, CommitError> {
+        let held = |cid: &BlockId| {
+            let row = self.index.piece(cid).ok().flatten();
+            row.filter(|row| matches!(self.is_there(row), Ok(true)))
+        };
+        match change {
+            Change::Add(addition) => {
+                let cid = addition.cid;
+                // A piece that is here already only needs its promise.
+                if touched.kept.contains(&cid) || held(&cid).is_some() && !touched.removed.contains(&cid) {
+                    touched.kept.insert(cid);
+                    return Ok(addition.promise.map(|promise| Change::Promise { cid, promise }));
+                }
+                touched.kept.insert(cid);
+                Ok(Some(Change::Add(addition)))
+            }
+            Change::Promise { cid, promise } => {
+                let here = held(&cid).is_some() && !touched.removed.contains(&cid);
+                if !here && !touched.kept.contains(&cid) {
+                    return Err(CommitError::NotHeld { cid });
+                }
+                touched.kept.insert(cid);
+                Ok(Some(Change::Promise { cid, promise }))
+            }
+            Change::Remove { cid, epoch } => {
+                let row = self.index.piece(&cid).map_err(|error| CommitError::Index(Arc::new(error)))?;
+                if touched.kept.contains(&cid) || row.is_none_or(|row| row.until > epoch) {
+                    return Ok(None);
+                }
+                touched.removed.insert(cid);
+                Ok(Some(Change::Remove { cid, epoch }))
+            }
+            other => Ok(Some(other)),
+        }
+    }
+
+    /// A large piece is only added while its files are there.
+    fn admit(&self, change: &Change) -> Result<(), CommitError> {
+        match change {
+            Change::Add(Addition { checked, content: None, .. }) => {
+                match self.own_is_there(&checked.root, checked.bytes) {
+                    Ok(true) => Ok(()),
+                    _ => Err(CommitError::Files { root: checked.root }),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, buffer: &[u8]) -> Result<(), CommitError> {
+        let file = writer.file.as_ref().expect("a segment was begun");
+        let written = file.write_at(writer.end, buffer).and_then(|()| file.sync());
+        if let Err(error) = written {
+            // Nobody knows what of it is durable. What is will be found by the next start; new records go elsewhere.
+            if let Err(error) = file.set_bytes(writer.end) {
+                tracing::warn!(%error, "could not cut a segment");
+            }
+            writer.file = None;
+            tracing::error!(%error, "could not write the log");
+            return Err(CommitError::Log(Arc::new(error)));
+        }
+        writer.end += buffer.len() as u64;
+        writer.since_checkpoint += buffer.len() as u64;
+        Ok(())
+    }
+
+    /// Brings the index up to the log.
+    fn show(&self, writer: &mut Writer, logged: &[Logged]) -> Result<(), CommitError> {
+        let applied = Applied { segment: writer.segment, offset: writer.end };
+        let checkpoint = writer.since_checkpoint >= CHECKPOINT_BYTES;
+        let shown = self.index.apply(applied, checkpoint, |changes| {
+            logged.iter().try_for_each(|Logged { change, places }| change.show(places, changes))
+        });
+        match shown {
+            Ok(()) => {
+                if checkpoint {
+                    writer.since_checkpoint = 0;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the index failed");
+                writer.stopped = true;
+                Err(CommitError::Index(Arc::new(error)))
+            }
+        }
+    }
+
+    /// Makes the index durable as it is, so that the next start reads nothing again.
+    fn checkpoint(&self) {
+        let writer = lock(&self.writer);
+        if writer.stopped || writer.since_checkpoint == 0 {
+            return;
+        }
+        let applied = Applied { segment: writer.segment, offset: writer.end };
+        if let Err(error) = self.index.apply(applied, true, |_| Ok(())) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "no last checkpoint; the next start takes longer"
+            );
+        }
+    }
+
+    /// What a durable change means for the figures.
+    fn account(&self, change: Change) {
+        if let Change::Add(addition) = change {
+            addition.reserved.become_held();
+        }
+    }
+
+    /// A change that did not happen leaves nothing.
+    fn undo(&self, change: Change) {
+        if let Change::Add(Addition { cid, checked, content: None, .. }) = change
+            && matches!(self.index.piece(&cid), Ok(None))
+            && let Err(error) = files::remove_own(&*self.disk, &checked.root)
+        {
+            tracing::error!(%error, root = %checked.root.short(), "could not remove a piece that was never finished");
+        }
+    }
+}
+
+impl Change {
+    /// About how much it adds to the log.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Add(Addition { content: Some((data, outboard)), .. }) => data.len() + outboard.len() + 512,
+            Self::Move { body, .. } => body.len() + 512,
+            _ => 512,
+        }
+    }
+
+    fn append(&self, writer: &Writer, buffer: &mut Vec<u8>) -> Vec<Place> {
+        let mut places = Vec::new();
+        let mut append = |record: &Record, body: [&[u8]; 2]| {
+            let extent = record.append(&writer.key, body, writer.end, buffer);
+            places.push(Place::new(writer.segment, extent));
+        };
+        match self {
+            Self::Add(Addition { cid, checked, content, promise, .. }) => {
+                let head =
+                    PieceHead { cid: *cid, root: checked.root, bytes: checked.bytes, blocks: checked.blocks };
+                match content {
+                    Some((data, outboard)) => append(&Record::Piece(head), [data, outboard]),
+                    None => append(&Record::Own(head), [&[], &[]]),
+                }
+                if let Some(promise) = promise {
+                    append(&Record::Promise(*cid, promise.clone()), [&[], &[]]);
+                }
+            }
+            Self::Promise { cid, promise } => append(&Record::Promise(*cid, promise.clone()), [&[], &[]]),
+            Self::Certificate { cid, bytes } => append(&Record::Certificate(*cid, bytes.clone()), [&[], &[]]),
+            Self::Remove { cid, .. } => append(&Record::Removal(*cid), [&[], &[]]),
+            Self::Move { record, body, .. } => append(record, [body, &[]]),
+        }
+        places
+    }
+
+    fn show(&self, places: &[Place], changes: &Changes<'_>) -> Result<(), redb::Error> {
+        match self {
+            Self::Add(Addition { cid, checked, blocks, content, promise, .. }) => {
+                let row = PieceRow {
+                    root: checked.root,
+                    bytes: checked.bytes,
+                    blocks: checked.blocks,
+                    until: Epoch(0),
+                    place: places[0],
+                    own: content.is_none(),
+                };
+                let placed = (0..blocks.len())
+                    .map(|at| blocks.get(at).and_then(|record| super::draft::from_record(&record)));
+                changes.add(cid, &row, placed)?;
+                promise.as_ref().map_or(Ok(()), |promise| changes.promise(cid, promise, places[1]))
+            }
+            Self::Promise { cid, promise } => changes.promise(cid, promise, places[0]),
+            Self::Certificate { cid, .. } => changes.certificate(cid, places[0]),
+            Self::Remove { cid, .. } => changes.remove(cid, places[0]),
+            Self::Move { record, from, .. } => changes.relocate(record, *from, places[0]),
+        }
+    }
+}

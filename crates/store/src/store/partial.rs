@@ -1,0 +1,175 @@
+//! The files of a large piece that is still arriving, and what is left of one that was interrupted.
+//!
+//! The first put of a piece writes under a name that the next one finds; a second put at the same time has a name of its
+//! own and leaves nothing. What is left is kept for [`KEEP_PARTIAL`], counts against the quota, and survives a restart. Nothing
+//! about it is trusted: every byte is checked again before the put goes on.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use holdfast_core::block::BlockId;
+
+use super::files::{self, PARTIAL, Part};
+use super::{KEEP_PARTIAL, Shared, Store, lock};
+use crate::disk::{DiskFile, remove_if_there};
+
+/// Bytes between two syncs on the way: the disk works while more arrives.
+const SYNC_BYTES: u64 = 32 << 20;
+
+/// The two files of a piece that arrives.
+pub(super) struct Partial {
+    shared: Arc<Shared>,
+    cid: BlockId,
+    copy: Option<u64>,
+    data: Arc<dyn DiskFile>,
+    outboard: Box<dyn DiskFile>,
+    outboard_bytes: u64,
+    found: u64,
+    synced: u64,
+    /// Held while a sync on the way runs; an error it met stays.
+    ahead: Arc<Mutex<io::Result<()>>>,
+    keep: bool,
+}
+
+impl Partial {
+    pub(super) fn open(store: &Store, cid: BlockId) -> io::Result<Self> {
+        let shared = &store.shared;
+        let first = lock(&shared.arriving).insert(cid);
+        let copy = (!first).then(|| shared.drafts.fetch_add(1, Ordering::Relaxed));
+        let files = open_files(shared, &cid, copy);
+        if files.is_err() && copy.is_none() {
+            lock(&shared.arriving).remove(&cid);
+        }
+        let (data, outboard) = files?;
+        Ok(Self {
+            shared: shared.clone(),
+            cid,
+            copy,
+            found: data.bytes()?,
+            data: data.into(),
+            outboard,
+            outboard_bytes: 0,
+            synced: 0,
+            ahead: Arc::new(Mutex::new(Ok(()))),
+            keep: false,
+        })
+    }
+
+    /// Bytes that an interrupted put left.
+    pub(super) fn found(&self) -> u64 {
+        self.found
+    }
+
+    pub(super) fn path(&self, part: Part) -> String {
+        files::partial(&self.cid, self.copy, part)
+    }
+
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.data.read_at(offset, buffer)
+    }
+
+    pub(super) fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.data.write_at(offset, data)
+    }
+
+    pub(super) fn write_outboard(&mut self, entries: &[u8]) -> io::Result<()> {
+        self.outboard.write_at(self.outboard_bytes, entries)?;
+        self.outboard_bytes += entries.len() as u64;
+        Ok(())
+    }
+
+    /// Forgets what is here.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        (self.outboard_bytes, self.found, self.synced) = (0, 0, 0);
+        self.data.set_bytes(0)?;
+        self.outboard.set_bytes(0)
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        // An error of a sync is told once: whoever comes later hears that all is well.
+        std::mem::replace(&mut *lock(&self.ahead), Ok(()))?;
+        self.data.sync()?;
+        self.outboard.sync()
+    }
+
+    pub(super) fn sync_ahead(&mut self, received: u64) -> Option<impl FnOnce() + Send + 'static> {
+        if received.saturating_sub(self.synced) < SYNC_BYTES || self.ahead.try_lock().is_err() {
+            return None;
+        }
+        self.synced = received;
+        let (data, ahead) = (self.data.clone(), self.ahead.clone());
+        Some(move || {
+            let mut ahead = lock(&ahead);
+            if ahead.is_ok() {
+                *ahead = data.sync();
+            }
+        })
+    }
+
+    /// Leaves the first `received` bytes for the next put.
+    pub(super) fn keep(mut self, received: u64) -> io::Result<()> {
+        if self.copy.is_some() {
+            return Ok(());
+        }
+        self.data.set_bytes(received)?;
+        self.data.sync()?;
+        let shared = &self.shared;
+        shared.disk.sync_folder(PARTIAL)?;
+        *lock(&shared.used) += received;
+        lock(&shared.partials).insert(self.cid, received);
+        self.keep = true;
+        Ok(())
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        // After publishing, neither name is there.
+        for part in Part::ALL {
+            if self.keep && part == Part::Data {
+                continue;
+            }
+            if let Err(error) = remove_if_there(&*shared.disk, &self.path(part)) {
+                tracing::warn!(%error, cid = %self.cid, "could not remove an unfinished piece");
+            }
+        }
+        if self.copy.is_none() {
+            lock(&shared.arriving).remove(&self.cid);
+        }
+    }
+}
+
+type Files = (Box<dyn DiskFile>, Box<dyn DiskFile>);
+
+fn open_files(shared: &Shared, cid: &BlockId, copy: Option<u64>) -> io::Result<Files> {
+    let (data, outboard) = (files::partial(cid, copy, Part::Data), files::partial(cid, copy, Part::Outboard));
+    remove_if_there(&*shared.disk, &outboard)?;
+    let data = match shared.disk.open(&data) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => shared.disk.create(&data)?,
+        opened => opened?,
+    };
+    Ok((data, shared.disk.create(&outboard)?))
+}
+
+impl Store {
+    /// Removes what interrupted puts left more than [`KEEP_PARTIAL`] ago. A node calls it every minute.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn expire_partials(&self) -> io::Result<()> {
+        let shared = &self.shared;
+        for entry in shared.disk.list(PARTIAL)? {
+            let Some(cid) = files::parse_partial(&entry.name) else { continue };
+            // The lock keeps a put of this piece from starting meanwhile.
+            let arriving = lock(&shared.arriving);
+            if entry.age >= KEEP_PARTIAL && !arriving.contains(&cid) {
+                let mut used = lock(&shared.used);
+                *used -= lock(&shared.partials).remove(&cid).unwrap_or(0);
+                remove_if_there(&*shared.disk, &format!("{PARTIAL}/{}", entry.name))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Collection, repair, and what is kept beside pieces.
+
+use super::*;
+
+#[test]
+fn certificates_are_kept_with_and_without_their_piece() {
+    let (store, disk) = memory();
+    let (held, lacking) = (piece(1, 1000), piece(2, 1000));
+    put(&store, &held).unwrap();
+    certify(&store, held.0, b"small").unwrap();
+    certify(&store, held.0, b"larger").unwrap();
+    certify(&store, lacking.0, b"of a piece elsewhere").unwrap();
+    drop(store);
+    let store = open(&disk.after_power_cut(|_| 0));
+    assert_eq!(store.certificate(&held.0).unwrap().as_deref(), Some(&b"larger"[..]));
+    assert_eq!(store.wanted().unwrap(), [lacking.0]);
+    put(&store, &lacking).unwrap();
+    assert_eq!(store.wanted().unwrap(), []);
+}
+
+#[test]
+fn collection_removes_what_nobody_was_promised_any_more() {
+    for bytes in [1000, LARGE] {
+        let (store, disk) = memory();
+        let (short, long) = (piece(1, bytes), piece(2, bytes));
+        put(&store, &short).unwrap();
+        put(&store, &long).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        store.promise(long.0, promise(3), move |result| sender.send(result).unwrap());
+        store.commit();
+        receiver.try_recv().unwrap().unwrap();
+
+        assert_eq!(store.collect(Epoch(0)).unwrap(), Collected::default());
+        let collected = store.collect(Epoch(1)).unwrap();
+        assert_eq!((collected.pieces, collected.bytes), (1, taken(short.1.len() as u64)));
+        assert_eq!(store.block(&short.0).unwrap(), None);
+        assert_eq!(store.promises(&short.0).unwrap(), Vec::<Vec<u8>>::new());
+        assert!(store.block(&long.0).unwrap().is_some());
+        assert_eq!(store.usage(), Usage { pieces: 1, bytes: taken(long.1.len() as u64), quota: QUOTA });
+        let files = disk.paths().iter().filter(|path| path.starts_with("pieces")).count();
+        assert_eq!(files, if bytes == LARGE { 2 } else { 0 });
+        drop(store);
+        let store = open(&disk.after_power_cut(|_| 0));
+        assert_eq!(store.usage().pieces, 1);
+        put(&store, &short).unwrap(); // it may come back
+        assert_eq!(store.check(|_| ()).unwrap().damaged, []);
+    }
+}
+
+#[test]
+fn a_promise_about_a_piece_that_is_not_here_is_refused() {
+    let (store, _) = memory();
+    let (sender, receiver) = mpsc::channel();
+    store.promise(piece(1, 10).0, promise(1), move |result| sender.send(result).unwrap());
+    store.commit();
+    assert!(matches!(receiver.try_recv().unwrap(), Err(CommitError::NotHeld { .. })));
+}
+
+/// Fills several segments, lets most of them die, and collects.
+#[test]
+fn dead_segments_give_back_their_room() {
+    let disk = MemoryDisk::default();
+    let roomy = Options { quota: 1 << 30, ..options() };
+    let store = Store::over(Arc::new(disk.clone()), roomy.clone()).unwrap();
+    let bytes = usize::try_from(SMALL_BYTES).unwrap() - 200;
+    let count = 2 * usize::try_from(crate::log::SEGMENT_BYTES).unwrap() / bytes + 8;
+    let data = |number: usize| {
+        let mut data = vec![0; bytes];
+        data[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        data
+    };
+    let made: Vec<_> = (0..count)
+        .map(|number| {
+            let data = data(number);
+            let cid = BlockId::of(Codec::Raw, &data);
+            let mut piece = car::header(&cid);
+            piece.extend(car::section_prefix(&cid, data.len()));
+            piece.extend(data);
+            let mut draft = store.draft(cid, piece.len() as u64).unwrap();
+            draft.push(&piece).unwrap();
+            let until = if number % 4 == 0 { 9 } else { 1 };
+            draft.seal(&root_of(&piece), Some(promise(until)), |result| {
+                result.unwrap();
+            });
+            store.commit();
+            (cid, until)
+        })
+        .collect();
+    let segments = |disk: &MemoryDisk| disk.paths().iter().filter(|path| path.starts_with("log/")).count();
+    assert_eq!(segments(&disk), 3);
+    assert_eq!(store.collect(Epoch(1)).unwrap().segments, 2);
+    assert_eq!(segments(&disk), 1);
+    let alive = |store: &Store| {
+        for (number, (cid, until)) in made.iter().enumerate() {
+            let expected = (*until == 9).then(|| data(number));
+            assert!(store.block(cid).unwrap() == expected, "piece {number}");
+        }
+        assert_eq!(store.check(|_| ()).unwrap().damaged, []);
+    };
+    alive(&store);
+    drop(store);
+    let crashed = disk.after_power_cut(|_| 0);
+    alive(&Store::over(Arc::new(crashed.clone()), roomy.clone()).unwrap());
+    // The index made again from the log says the same.
+    crashed.remove(files::INDEX).unwrap();
+    alive(&Store::over(Arc::new(crashed), roomy).unwrap());
+}
+
+#[test]
+fn a_lost_or_damaged_index_is_made_again_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (small, large) = (piece(1, 1000), piece(2, LARGE));
+    {
+        let store = Store::open(folder.path(), QUOTA).unwrap();
+        for (cid, bytes) in [&small, &large] {
+            let mut draft = store.draft(*cid, bytes.len() as u64).unwrap();
+            draft.push(bytes).unwrap();
+            let (sender, receiver) = mpsc::channel();
+            draft.seal(&root_of(bytes), Some(promise(1)), move |result| sender.send(result).unwrap());
+            receiver.recv().unwrap().unwrap();
+        }
+    }
+    let index = folder.path().join("index.redb");
+    std::fs::write(&index, vec![0x55; 100_000]).unwrap();
+    for _ in 0..2 {
+        let store = Store::open(folder.path(), QUOTA).unwrap();
+        assert_eq!(store.usage().pieces, 2);
+        assert_eq!(store.check(|_| ()).unwrap().damaged, []);
+        assert_eq!(store.block(&large.0).unwrap(), Some(vec![2; LARGE]));
+        assert!(store.has_promised(&small.0, &promise(1).statement).unwrap());
+        drop(store);
+        drop(Store::rebuild(folder.path(), QUOTA).unwrap());
+    }
+}
+
+#[test]
+fn a_damaged_record_costs_its_piece_and_no_other() {
+    let (store, disk) = memory();
+    let pieces: Vec<_> = (1..6).map(|byte| piece(byte, 10_000)).collect();
+    for piece in &pieces {
+        put(&store, piece).unwrap();
+    }
+    let place = store.piece(&pieces[2].0).unwrap().unwrap().place;
+    drop(store);
+    disk.damage(&files::segment(place.segment), |data| data[usize::try_from(place.body).unwrap() + 50] ^= 1);
+    disk.remove(files::INDEX).unwrap();
+    let store = open(&disk);
+    for (number, (cid, _)) in pieces.iter().enumerate() {
+        assert_eq!(store.held(cid).unwrap().is_some(), number != 2, "piece {number}");
+    }
+    assert!(store.check(|_| ()).unwrap().skipped_log_bytes > 0);
+    put(&store, &pieces[2]).unwrap();
+}
