@@ -11,6 +11,8 @@ use holdfast_core::id::{NetworkId, Timestamp};
 use holdfast_proofs::genesis::Weight;
 use holdfast_store::import::ImportProfile;
 
+use crate::commands::cert::CertCommand;
+
 /// Store a file on nodes, hold a certificate that anyone can verify offline, fetch the file back.
 #[derive(Debug, Parser)]
 #[command(name = "holdfast", version, about, arg_required_else_help = true)]
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     },
     /// Check a proof, offline
     Verify(VerifyArgs),
+    /// Certificates: look at one
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Print the CID of a file or folder
     Cid {
         /// The file or folder
@@ -240,7 +245,7 @@ pub(crate) enum NodeCommand {
     },
 }
 
-fn cid(text: &str) -> Result<BlockId, String> {
+pub(crate) fn cid(text: &str) -> Result<BlockId, String> {
     text.parse().map_err(|error: holdfast_core::block::ParseError| error.to_string())
 }
 
@@ -255,7 +260,7 @@ fn weight(text: &str) -> Result<Weight, String> {
     text.parse().ok().and_then(Weight::new).ok_or_else(|| "a number from 1 to 16".to_owned())
 }
 
-fn timestamp(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn timestamp(text: &str) -> Result<Timestamp, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Timestamp(seconds));
     }

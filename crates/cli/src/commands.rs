@@ -8,6 +8,7 @@ use crate::args::{Command, Common};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
+pub(crate) mod cert;
 mod cid;
 mod demo;
 mod get;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Get(args) => get::run(&args, common, output).await,
             Command::Status { cid } => status::run(cid, common, output).await,
             Command::Verify(args) => verify::run(&args, common, output).await,
+            Command::Cert(command) => cert::run(command, output),
             Command::Cid { file, profile } => cid::run(file, profile, output).await,
             Command::Net(command) => net::run(command, common, output).await,
             Command::Node(command) => node::run(command, common, output).await,

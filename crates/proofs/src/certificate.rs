@@ -165,6 +165,12 @@ impl Certificate {
         Self::from_bytes(bytes)
     }
 
+    /// The slots that it names as signers, out of those of its coding, for people to look at: nothing is checked.
+    /// `None` if the bitmap does not fit the coding.
+    pub fn claimed_signers(&self) -> Option<Signers> {
+        Signers::from_bytes(&self.signers, self.statement.coding.n)
+    }
+
     /// Checks everything but time: statement, bitmap, quorum, and last the one signature.
     ///
     /// # Errors

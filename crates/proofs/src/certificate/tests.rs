@@ -133,3 +133,15 @@ fn bitmaps_have_one_encoding() {
     assert!(Signers::from_bytes(&[0b0000_1011, 0], 4).is_none(), "a byte too many");
     assert!(Signers::from_bytes(&[], 4).is_none());
 }
+
+#[test]
+fn claimed_signers_are_read_without_a_check() {
+    let network = TestNetwork::new(4);
+    let statement = network.statement(BlockId::of(Codec::Raw, b"x"));
+    let mut certificate = network.certificate(&statement, &[0, 2, 3]).certificate().clone();
+    certificate.signature = bls::Signature::new([0; 48]);
+    let claimed = certificate.claimed_signers().unwrap();
+    assert_eq!(claimed.iter().collect::<Vec<_>>(), [0, 2, 3]);
+    certificate.statement.coding.n = 9;
+    assert_eq!(certificate.claimed_signers(), None, "one byte is too short for nine slots");
+}
