@@ -15,6 +15,7 @@ mod get;
 mod net;
 mod node;
 mod put;
+pub(crate) mod shell;
 mod status;
 mod verify;
 
@@ -35,6 +36,8 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Cid { file, profile } => cid::run(file, profile, output).await,
             Command::Net(command) => net::run(command, common, output).await,
             Command::Node(command) => node::run(command, common, output).await,
+            Command::Completions(args) => shell::completions(&args, output),
+            Command::Man(args) => shell::man(&args, common, output),
         }
     };
     // Two threads move frames, a few hash and wait for the disk. More would only cost memory, because every

@@ -8,5 +8,6 @@ mod demo;
 mod found;
 mod hostile;
 mod main_job;
+mod shell;
 mod support;
 mod survive;
