@@ -12,6 +12,7 @@ use holdfast_proofs::genesis::Weight;
 use holdfast_store::import::ImportProfile;
 
 use crate::commands::cert::CertCommand;
+use crate::commands::doctor::DoctorArgs;
 use crate::commands::shell::{CompletionsArgs, ManArgs};
 
 /// Store a file on nodes, hold a certificate that anyone can verify offline, fetch the file back.
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     /// Nodes: set one up, join a network, run it
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Check this installation: configuration, network, clock, folders, nodes, limits
+    Doctor(DoctorArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands

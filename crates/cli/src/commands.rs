@@ -11,6 +11,7 @@ use crate::output::Output;
 pub(crate) mod cert;
 mod cid;
 mod demo;
+pub(crate) mod doctor;
 mod get;
 mod net;
 mod node;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Cid { file, profile } => cid::run(file, profile, output).await,
             Command::Net(command) => net::run(command, common, output).await,
             Command::Node(command) => node::run(command, common, output).await,
+            Command::Doctor(args) => doctor::run(&args, common, output).await,
             Command::Completions(args) => shell::completions(&args, output),
             Command::Man(args) => shell::man(&args, common, output),
         }

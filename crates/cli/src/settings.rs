@@ -29,10 +29,19 @@ fn xdg(variable: &str, under_home: &str) -> Option<PathBuf> {
         .map(|folder| folder.join("holdfast"))
 }
 
+/// Where the configuration file is, or would be.
+pub(crate) fn config_path() -> Option<PathBuf> {
+    xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("config.toml"))
+}
+
+/// Whether the configuration file is there, readable, and has known keys only.
+pub(crate) fn check_config() -> Result<bool, Failure> {
+    config_file()?;
+    Ok(config_path().is_some_and(|path| path.exists()))
+}
+
 fn config_file() -> Result<ConfigFile, Failure> {
-    let Some(path) = xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("config.toml")) else {
-        return Ok(ConfigFile::default());
-    };
+    let Some(path) = config_path() else { return Ok(ConfigFile::default()) };
     match fs::read_to_string(&path) {
         Ok(text) => toml::from_str(&text).map_err(|error| {
             let message = format!("{}: {}", path.display(), error.message());
@@ -45,7 +54,12 @@ fn config_file() -> Result<ConfigFile, Failure> {
 
 /// Where the folder of the network started last is noted.
 fn last_network_file() -> Option<PathBuf> {
-    xdg("XDG_STATE_HOME", ".local/state").map(|folder| folder.join("network"))
+    state_folder().map(|folder| folder.join("network"))
+}
+
+/// The folder of what is remembered between commands, which need not be there.
+pub(crate) fn state_folder() -> Option<PathBuf> {
+    xdg("XDG_STATE_HOME", ".local/state")
 }
 
 /// Notes the network started last, which commands use unless told otherwise.
@@ -75,7 +89,7 @@ fn last_network() -> Option<PathBuf> {
 }
 
 /// The folder of the network to use, or `None` if none is named anywhere.
-fn network_folder(common: &Common) -> Result<Option<PathBuf>, Failure> {
+pub(crate) fn network_folder(common: &Common) -> Result<Option<PathBuf>, Failure> {
     if let Some(folder) = common.network() {
         return Ok(Some(folder.to_owned())); // flag, or environment
     }
@@ -96,22 +110,27 @@ pub(crate) fn network(common: &Common) -> Result<Network, Failure> {
     Ok(Network::load(&folder(common)?)?)
 }
 
-/// The network id that `verify` trusts: flag or `HOLDFAST_NETWORK_ID`, then the network named by flag or
-/// environment, then `network_id` of the file, then the network of the file or the one started last.
+/// The network id that `verify` trusts, or what to do if none is named. See [`named_id`].
 pub(crate) fn trusted_id(common: &Common, given: Option<NetworkId>) -> Result<NetworkId, Failure> {
-    if let Some(id) = given {
-        return Ok(id);
+    named_id(common, given)?.ok_or_else(|| {
+        let message = "whose word counts? Name the network you trust with --network-id HEX, \
+                       HOLDFAST_NETWORK_ID or `network_id` in the configuration file";
+        Failure::new(Exit::Usage, "verify.no_network_id", message)
+    })
+}
+
+/// The network id that the user trusts, if they name one: flag or `HOLDFAST_NETWORK_ID`, then the network named by flag or
+/// environment, then `network_id` of the file, then the network of the file or the one started last.
+pub(crate) fn named_id(common: &Common, given: Option<NetworkId>) -> Result<Option<NetworkId>, Failure> {
+    if given.is_some() {
+        return Ok(given);
     }
     if common.network().is_none()
         && let Some(id) = config_file()?.network_id
     {
-        return Ok(id);
+        return Ok(Some(id));
     }
-    let Some(folder) = network_folder(common)? else {
-        let message = "whose word counts? Name the network you trust with --network-id HEX, \
-                       HOLDFAST_NETWORK_ID or `network_id` in the configuration file";
-        return Err(Failure::new(Exit::Usage, "verify.no_network_id", message));
-    };
+    let Some(folder) = network_folder(common)? else { return Ok(None) };
     let path = folder.join("genesis");
     let bytes = read_limited(&path, GENESIS_BYTES_MAX).map_err(|failure| {
         let message = format!("{}; is this the folder of a network?", failure.message);
@@ -121,7 +140,7 @@ pub(crate) fn trusted_id(common: &Common, given: Option<NetworkId>) -> Result<Ne
         let message = format!("genesis {} is refused: {error}", path.display());
         Failure::new(Exit::Usage, "network.genesis", message)
     })?;
-    Ok(genesis.network())
+    Ok(Some(genesis.network()))
 }
 
 /// Reads a file of at most `max` bytes; of a longer one, `max` + 1, so that its decoder refuses it.

@@ -66,13 +66,15 @@ pub(super) async fn run(args: &VerifyArgs, common: &Common, output: &Output) -> 
     }
 }
 
-fn clock() -> Result<Timestamp, Failure> {
+/// The time now, by this machine.
+pub(super) fn clock() -> Result<Timestamp, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map(|now| Timestamp(now.as_secs()))
         .map_err(|error| Failure::local("this machine's clock stands before 1970; use --at", &error))
 }
 
-fn unreadable(error: &BundleError) -> Verdict {
+/// The verdict on bytes that are no bundle.
+pub(super) fn unreadable(error: &BundleError) -> Verdict {
     let name = match error {
         BundleError::Damaged => "verify.damaged",
         BundleError::Decode(_) => "verify.malformed",

@@ -5,6 +5,7 @@
 mod bad_input;
 mod cert;
 mod demo;
+mod doctor;
 mod found;
 mod hostile;
 mod main_job;
