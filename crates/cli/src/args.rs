@@ -13,6 +13,7 @@ use holdfast_store::import::ImportProfile;
 
 use crate::commands::cert::CertCommand;
 use crate::commands::doctor::DoctorArgs;
+use crate::commands::ls::LsArgs;
 use crate::commands::shell::{CompletionsArgs, ManArgs};
 
 /// Store a file on nodes, hold a certificate that anyone can verify offline, fetch the file back.
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     },
     /// Check a proof, offline
     Verify(VerifyArgs),
+    /// List proofs and what they are worth now, or the entries of a stored folder
+    Ls(LsArgs),
     /// Certificates: look at one
     #[command(subcommand)]
     Cert(CertCommand),

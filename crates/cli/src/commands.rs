@@ -13,6 +13,7 @@ mod cid;
 mod demo;
 pub(crate) mod doctor;
 mod get;
+pub(crate) mod ls;
 mod net;
 mod node;
 mod put;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Get(args) => get::run(&args, common, output).await,
             Command::Status { cid } => status::run(cid, common, output).await,
             Command::Verify(args) => verify::run(&args, common, output).await,
+            Command::Ls(args) => ls::run(&args, common, output).await,
             Command::Cert(command) => cert::run(command, output),
             Command::Cid { file, profile } => cid::run(file, profile, output).await,
             Command::Net(command) => net::run(command, common, output).await,

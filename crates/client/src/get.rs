@@ -23,6 +23,10 @@ use tokio::task::JoinSet;
 
 use crate::network::Network;
 
+mod list;
+
+pub use list::list;
+
 /// Events waiting for the machine. Each may hold a block, so the bound is also one of memory.
 const EVENTS: usize = 4;
 /// Requests waiting for one provider's stream. Each names at least one block of the window, which is smaller.

@@ -20,6 +20,8 @@ use rustix::io::Errno;
 
 use crate::folder_of;
 
+pub mod list;
+
 /// Deepest folder that is written.
 const DEPTH_MAX: usize = 512;
 

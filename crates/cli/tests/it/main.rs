@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod found;
 mod hostile;
+mod ls;
 mod main_job;
 mod shell;
 mod support;

@@ -18,12 +18,21 @@ mod by_hand {
     }
 
     pub(super) fn folder(entries: &[(&str, BlockId)]) -> (BlockId, Vec<u8>) {
+        node(entries, &[0x08, 0x01]) // UnixFS: type folder
+    }
+
+    pub(super) fn shard(entries: &[(&str, BlockId)]) -> (BlockId, Vec<u8>) {
+        // UnixFS: type shard, no bitmap, hash function murmur3, fanout 256
+        node(entries, &[0x08, 0x05, 0x12, 0x00, 0x28, 0x22, 0x30, 0x80, 0x02])
+    }
+
+    fn node(entries: &[(&str, BlockId)], unixfs: &[u8]) -> (BlockId, Vec<u8>) {
         let mut data = Vec::new();
         for (name, id) in entries {
             let link = [field(1, &id.to_cid().to_bytes()), field(2, name.as_bytes())].concat();
             data.extend(field(2, &link));
         }
-        data.extend(field(1, &[0x08, 0x01])); // UnixFS: type folder
+        data.extend(field(1, unixfs));
         (BlockId::of(Codec::DagPb, &data), data)
     }
 }
@@ -153,4 +162,96 @@ fn what_is_not_unixfs_is_refused() {
         let result = write(root, &[(root, data.to_vec())].into(), &target.path().join("out"));
         assert!(matches!(result, Err(ExportError::NotUnixFs { .. })), "{result:?}");
     }
+}
+
+fn list(root: BlockId, blocks: &Blocks) -> (Result<list::Listing, ExportError>, usize) {
+    let (mut lister, mut read) = (list::Lister::new(root), 0);
+    loop {
+        let Some(id) = lister.wanted().next() else { return (Ok(lister.finish()), read) };
+        read += 1;
+        if let Err(error) = lister.push(&blocks[&id]) {
+            return (Err(error), read);
+        }
+    }
+}
+
+#[test]
+fn a_folder_is_listed_without_the_content_of_its_files() {
+    use list::Kind;
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::create_dir_all(source.join("inner/deep")).unwrap();
+    fs::write(source.join("large"), vec![9; 3_000_000]).unwrap();
+    fs::write(source.join("small"), b"12345").unwrap();
+    std::os::unix::fs::symlink("small", source.join("link")).unwrap();
+    let plan = import(&source, ImportProfile::UNIXFS_V1_2025, folder.path(), &mut |_| ()).unwrap().plan();
+    let plan = std::sync::Arc::new(plan.unwrap());
+    let blocks = blocks_of(&plan);
+    let (found, read) = list(plan.root(), &blocks);
+    let found = found.unwrap();
+    assert_eq!((found.kind, found.bytes), (Kind::Folder, None));
+    let entries: Vec<_> =
+        found.entries.iter().map(|entry| (entry.name.as_str(), entry.kind, entry.bytes)).collect();
+    assert_eq!(
+        entries,
+        [
+            ("inner", Kind::Folder, None),
+            ("large", Kind::File, Some(3_000_000)),
+            ("link", Kind::Link, None),
+            ("small", Kind::File, Some(5)),
+        ]
+    );
+    assert_eq!(read, 4, "the folder, and the first blocks of all but the leaf");
+    // Whatever an entry names can be listed in turn; a file lists itself.
+    let large = list(found.entries[1].cid, &blocks).0.unwrap();
+    assert_eq!((large.kind, large.bytes, large.entries.len()), (Kind::File, Some(3_000_000), 0));
+    let leaf = list(found.entries[3].cid, &blocks).0.unwrap();
+    assert_eq!((leaf.kind, leaf.bytes), (Kind::File, Some(5)));
+}
+
+#[test]
+fn a_sharded_folder_is_listed_whole_and_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::create_dir(&source).unwrap();
+    for number in 0..6000 {
+        fs::write(source.join(format!("file-{number:05}.txt")), format!("content {number}")).unwrap();
+    }
+    let plan = import(&source, ImportProfile::UNIXFS_V1_2025, folder.path(), &mut |_| ()).unwrap().plan();
+    let plan = std::sync::Arc::new(plan.unwrap());
+    let (found, read) = list(plan.root(), &blocks_of(&plan));
+    let found = found.unwrap();
+    assert!(read > 1, "the folder is sharded");
+    assert_eq!(found.kind, list::Kind::Folder);
+    let names: Vec<_> = found.entries.iter().map(|entry| entry.name.clone()).collect();
+    assert_eq!(names, (0..6000).map(|number| format!("file-{number:05}.txt")).collect::<Vec<_>>());
+}
+
+/// Few blocks that link to the same one again and again would take for ever to walk.
+#[test]
+fn a_folder_whose_shards_repeat_is_refused() {
+    let (end, end_data) = shard(&[]);
+    let (root, data) = shard(&[("00", end), ("01", end)]);
+    let blocks = Blocks::from([(end, end_data), (root, data)]);
+    let error = list(root, &blocks).0.unwrap_err();
+    assert!(error.to_string().contains("comes twice"), "{error}");
+    let (root, data) = shard(&[("0", end)]);
+    let error = list(root, &Blocks::from([(root, data)])).0.unwrap_err();
+    assert!(error.to_string().contains("no name"), "{error}");
+}
+
+#[test]
+fn an_entry_of_other_data_is_listed_as_such() {
+    let broken = vec![0x12, 0x01];
+    let id = BlockId::of(Codec::DagPb, &broken);
+    let cbor = BlockId::of(Codec::DagCbor, &[0xf6]);
+    let (root, data) = folder(&[("broken", id), ("data", cbor)]);
+    let blocks = Blocks::from([(root, data), (id, broken), (cbor, vec![0xf6])]);
+    let entries = list(root, &blocks).0.unwrap().entries;
+    assert!(
+        entries.iter().all(|entry| (entry.kind, entry.bytes) == (list::Kind::Other, None)),
+        "{entries:?}"
+    );
+    assert_eq!(list(cbor, &blocks).0.unwrap().kind, list::Kind::Other);
+    assert!(list(id, &blocks).0.is_err());
 }
