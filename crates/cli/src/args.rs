@@ -70,6 +70,12 @@ pub(crate) enum Command {
         #[arg(value_parser = cid)]
         cid: BlockId,
     },
+    /// Say why a CID cannot be fetched: every step of the way, and the first that is broken
+    Why {
+        /// The CID
+        #[arg(value_parser = cid)]
+        cid: BlockId,
+    },
     /// Check a proof, offline
     Verify(VerifyArgs),
     /// List proofs and what they are worth now, or the entries of a stored folder

@@ -20,6 +20,7 @@ mod put;
 pub(crate) mod shell;
 mod status;
 mod verify;
+mod why;
 
 /// Threads for disk and hash work: as many as keep two processors and one disk busy.
 const BLOCKING_THREADS: usize = 4;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Put(args) => put::run(&args, common, output).await,
             Command::Get(args) => get::run(&args, common, output).await,
             Command::Status { cid } => status::run(cid, common, output).await,
+            Command::Why { cid } => why::run(cid, common, output).await,
             Command::Verify(args) => verify::run(&args, common, output).await,
             Command::Ls(args) => ls::run(&args, common, output).await,
             Command::Cert(command) => cert::run(command, output),

@@ -3,7 +3,7 @@
 //! - [`network`]: what a client must know of a network: genesis, possession proofs, addresses.
 //! - [`put`]: a planned piece becomes a certificate. [`feed`] reads the piece once for all slots.
 //! - [`get`]: a CID becomes a file, a folder or a CAR.
-//! - [`ask`]: single questions to nodes.
+//! - [`ask`]: single questions to nodes. [`trace`] follows the way of a fetch and finds where it is broken.
 //! - [`check`]: is this file the one that a statement is about?
 
 pub mod ask;
@@ -12,3 +12,4 @@ pub mod feed;
 pub mod get;
 pub mod network;
 pub mod put;
+pub mod trace;

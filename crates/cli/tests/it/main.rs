@@ -13,3 +13,4 @@ mod main_job;
 mod shell;
 mod support;
 mod survive;
+mod why;
