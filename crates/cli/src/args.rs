@@ -16,9 +16,27 @@ use crate::commands::doctor::DoctorArgs;
 use crate::commands::ls::LsArgs;
 use crate::commands::shell::{CompletionsArgs, ManArgs};
 
+/// What stands below the list of commands.
+const FIRST_STEPS: &str = "\
+First steps:
+  holdfast demo FILE            see it all on this machine; leaves nothing behind
+  holdfast net up --dir DIR     start a network here, which the next commands find by themselves
+  holdfast put FILE             store it; the last word is its CID, the proof is FILE.proof
+  holdfast verify FILE.proof    check the proof, offline
+  holdfast get CID -o OUT       fetch it back
+If something fails: holdfast why CID, holdfast doctor
+
+Exit codes:
+  0 done          3 not found      6 verification failed        9 conflict
+  1 internal      4 not allowed    7 unreachable or timed out  10 expired
+  2 usage         5 no room        8 done in part             130 interrupted";
+
+/// Heading of the options that every command takes, so that its own stand first.
+const COMMON: &str = "Options of every command";
+
 /// Store a file on nodes, hold a certificate that anyone can verify offline, fetch the file back.
 #[derive(Debug, Parser)]
-#[command(name = "holdfast", version, about, arg_required_else_help = true)]
+#[command(name = "holdfast", version, about, arg_required_else_help = true, after_help = FIRST_STEPS)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -30,19 +48,20 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Common {
     /// Print results, progress and errors as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) json: bool,
-    /// Print nothing but the result
-    #[arg(long, short, global = true)]
+    /// Print the result and errors only
+    #[arg(long, short, global = true, help_heading = COMMON)]
     pub(crate) quiet: bool,
-    /// Say what would be done, and do nothing
-    #[arg(long, global = true)]
+    /// Say what would be done, and change nothing
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) dry_run: bool,
     /// Give up after this long (such as 30s, 5m, 2h)
-    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Folder of the network to use [default: the network started last]
-    #[arg(long, global = true, env = "HOLDFAST_NETWORK", value_name = "DIR", value_parser = OsStringValueParser::new())]
+    #[arg(long, global = true, help_heading = COMMON, env = "HOLDFAST_NETWORK", value_name = "DIR",
+          value_parser = OsStringValueParser::new())]
     network: Option<OsString>,
 }
 
@@ -64,7 +83,7 @@ pub(crate) enum Command {
     Put(PutArgs),
     /// Fetch a file or folder by its CID
     Get(GetArgs),
-    /// Say which nodes hold a piece
+    /// Say which nodes hold what was stored under a CID
     Status {
         /// The CID
         #[arg(value_parser = cid)]
@@ -76,7 +95,7 @@ pub(crate) enum Command {
         #[arg(value_parser = cid)]
         cid: BlockId,
     },
-    /// Check a proof, offline
+    /// Check a proof, offline: exit 0 if it holds now, 6 if it is invalid, 10 if it has expired
     Verify(VerifyArgs),
     /// List proofs and what they are worth now, or the entries of a stored folder
     Ls(LsArgs),
@@ -158,15 +177,16 @@ pub(crate) struct GetArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
     /// The proof that `put` wrote
+    #[arg(value_name = "PROOF")]
     pub(crate) bundle: PathBuf,
-    /// The network that you trust
+    /// Id of the network that you trust [default: that of the network in use]
     #[arg(long, env = "HOLDFAST_NETWORK_ID", value_name = "HEX")]
     pub(crate) network_id: Option<NetworkId>,
     /// Judge as of this time instead of now: 2027-01-31T12:00:00Z, or seconds since 1970
     #[arg(long, value_name = "TIME", value_parser = timestamp)]
     pub(crate) at: Option<Timestamp>,
     /// Also check that this is the file or folder that was stored
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -174,32 +194,32 @@ pub(crate) struct VerifyArgs {
 pub(crate) enum NetCommand {
     /// Start a network on this machine and leave it running
     Up {
-        /// How many nodes
-        #[arg(long, value_name = "N", default_value_t = 4)]
-        nodes: u16,
+        /// How many nodes [default: 4, or as many as are there already]
+        #[arg(long, value_name = "N")]
+        nodes: Option<u16>,
         /// Where the network lies; a network that is there already is started again
-        #[arg(long, value_name = "D")]
+        #[arg(long, value_name = "DIR")]
         dir: PathBuf,
-        /// Bytes that each node may hold
+        /// Bytes that each node of a new network may hold; the default is 100 GiB
         #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
         quota: u64,
     },
     /// Stop a network that `net up` started
     Down {
         /// Where it lies
-        #[arg(long, value_name = "D")]
+        #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
     /// Show a network and its nodes
     Status {
         /// Where it lies [default: the network started last]
-        #[arg(long, value_name = "D")]
+        #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
     /// Found a network from member files, then complete it with possession files
     Create {
         /// Where the network's folder shall be
-        #[arg(long, value_name = "D")]
+        #[arg(long, value_name = "DIR")]
         dir: PathBuf,
         /// Name of the network
         #[arg(long, default_value = "holdfast")]
@@ -214,7 +234,7 @@ pub(crate) enum NetCommand {
         #[arg(long, value_name = "N", default_values_t = [4])]
         copies: Vec<u16>,
         /// How many days the network runs
-        #[arg(long, default_value_t = 365)]
+        #[arg(long, value_name = "N", default_value_t = 365)]
         days: u64,
     },
 }
@@ -224,37 +244,37 @@ pub(crate) enum NodeCommand {
     /// Make a node: draw its keys and write its `member` file
     Init {
         /// Where the node lies
-        #[arg(long, value_name = "D")]
+        #[arg(long, value_name = "DIR")]
         dir: PathBuf,
         /// Who runs it
-        #[arg(long)]
+        #[arg(long, value_name = "NAME")]
         operator: String,
         /// What can fail together with it: a rack, a site, a country
-        #[arg(long)]
+        #[arg(long, value_name = "NAME")]
         failure_domain: String,
         /// How often it is drawn, 1 to 16
-        #[arg(long, default_value = "1", value_parser = weight)]
+        #[arg(long, value_name = "N", default_value = "1", value_parser = weight)]
         weight: Weight,
         /// Where it listens, as a multiaddress
-        #[arg(long, default_value = "/ip4/127.0.0.1/tcp/0")]
+        #[arg(long, value_name = "ADDRESS", default_value = "/ip4/127.0.0.1/tcp/0")]
         listen: holdfast_net::Multiaddr,
         /// Where it listens for links, which carry pieces and blocks
-        #[arg(long, default_value = "/ip4/127.0.0.1/tcp/0/tls")]
+        #[arg(long, value_name = "ADDRESS", default_value = "/ip4/127.0.0.1/tcp/0/tls")]
         listen_links: holdfast_net::Multiaddr,
-        /// Bytes that it may hold
+        /// Bytes that it may hold; the default is 100 GiB
         #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
         quota: u64,
     },
     /// Show possession of the node's keys to the network chosen with --network, and join it
     Prove {
         /// Where the node lies
-        #[arg(long, value_name = "D")]
+        #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
     /// Run a node until it is stopped
     Run {
         /// Where the node lies
-        #[arg(long, value_name = "D")]
+        #[arg(long, value_name = "DIR")]
         dir: PathBuf,
         /// Stop when standard input closes
         #[arg(long, hide = true)]
@@ -262,7 +282,7 @@ pub(crate) enum NodeCommand {
     },
 }
 
-pub(crate) fn cid(text: &str) -> Result<BlockId, String> {
+fn cid(text: &str) -> Result<BlockId, String> {
     text.parse().map_err(|error: holdfast_core::block::ParseError| error.to_string())
 }
 

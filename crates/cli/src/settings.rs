@@ -99,8 +99,8 @@ pub(crate) fn network_folder(common: &Common) -> Result<Option<PathBuf>, Failure
 /// Folder of the network to use.
 pub(crate) fn folder(common: &Common) -> Result<PathBuf, Failure> {
     network_folder(common)?.ok_or_else(|| {
-        let message = "no network chosen: start one with `holdfast net up --dir D`, or name one with \
-                       --network D or HOLDFAST_NETWORK=D";
+        let message = "no network chosen: start one with `holdfast net up --dir DIR`, or name one with \
+                       --network DIR or HOLDFAST_NETWORK=DIR";
         Failure::new(Exit::Usage, "network.none", message)
     })
 }

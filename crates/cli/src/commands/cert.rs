@@ -27,7 +27,7 @@ pub(crate) enum CertCommand {
     /// Show everything in a certificate or proof, offline and without judging it: `verify` does that
     Show {
         /// A proof that `put` wrote, or the text form of a certificate, `hfc1…`
-        #[arg(value_name = "BUNDLE|hfc1TEXT")]
+        #[arg(value_name = "PROOF|hfc1TEXT")]
         certificate: String,
     },
 }

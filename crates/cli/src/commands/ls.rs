@@ -26,7 +26,7 @@ pub(crate) struct LsArgs {
     /// Folders with proofs (*.proof), proofs, or CIDs of stored folders; what reads as a CID is one [default: .]
     #[arg(value_name = "PATH|CID")]
     things: Vec<String>,
-    /// The network that you trust
+    /// Id of the network that you trust [default: that of the network in use]
     #[arg(long, env = "HOLDFAST_NETWORK_ID", value_name = "HEX")]
     network_id: Option<NetworkId>,
     /// Judge proofs as of this time instead of now: 2027-01-31T12:00:00Z, or seconds since 1970

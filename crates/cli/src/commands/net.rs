@@ -23,6 +23,8 @@ use crate::output::Output;
 use crate::settings;
 use crate::supervisor::{self, Lifetime, Stopping};
 
+/// Nodes of a new network on one machine, unless told otherwise: as many as the default profile has slots.
+const LOCAL_NODES: u16 = 4;
 /// Most nodes of a network on one machine.
 const LOCAL_NODES_MAX: u16 = 64;
 /// How long a network on one machine runs: the end of its only epoch.
@@ -32,6 +34,7 @@ pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -
     match command {
         NetCommand::Up { nodes, dir, quota } => {
             if common.dry_run {
+                let nodes = count(nodes, &dir)?;
                 let text = format!("would run {nodes} nodes in {}", dir.display());
                 output.result(&text, "net-plan", json!({"nodes": nodes, "dir": dir}));
                 return Ok(());
@@ -72,7 +75,8 @@ pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -
 }
 
 /// Starts a network on this machine, made new if there is none, and returns when all its nodes serve.
-async fn up(count: u16, dir: &Path, quota: u64, output: &Output) -> Result<(), Failure> {
+async fn up(nodes: Option<u16>, dir: &Path, quota: u64, output: &Output) -> Result<(), Failure> {
+    let count = count(nodes, dir)?;
     if dir.join("genesis.proofs").exists() {
         let there = supervisor::node_folders(dir)?;
         if there.len() != usize::from(count) {
@@ -113,6 +117,17 @@ async fn up(count: u16, dir: &Path, quota: u64, output: &Output) -> Result<(), F
     );
     output.result(&text, "net-up", json!({"network": network.id(), "nodes": count, "dir": dir}));
     Ok(())
+}
+
+/// How many nodes to start: as many as named, or as are there, or four.
+fn count(named: Option<u16>, dir: &Path) -> Result<u16, Failure> {
+    match named {
+        Some(count) => Ok(count),
+        None if dir.join("genesis.proofs").exists() => {
+            Ok(u16::try_from(supervisor::node_folders(dir)?.len()).unwrap_or(u16::MAX))
+        }
+        None => Ok(LOCAL_NODES),
+    }
 }
 
 /// Asks every node who it is, over the network.

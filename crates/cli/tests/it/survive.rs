@@ -68,7 +68,7 @@ fn a_network_comes_back_with_its_keys_and_everything_it_acknowledged() {
     for node in world.nodes() {
         kill(&node);
     }
-    world.run(["net", "up", "--nodes", "4", "--dir", "net"]).ok();
+    world.run(["net", "up", "--dir", "net"]).ok();
     let after = world.network();
     assert_eq!(before.id(), after.id());
     let addresses = |network: &holdfast_client::network::Network| {

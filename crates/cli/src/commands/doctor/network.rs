@@ -101,7 +101,7 @@ async fn nodes(folder: &Path, network: &Network, local: bool) -> Result<Vec<Chec
     // `net up` starts all nodes or none.
     let some_run = folders.iter().any(|folder| matches!(folder.running(), Ok(Some(_))));
     let down = format!("`holdfast net down --dir {}` and then ", folder.display());
-    let up = format!("`holdfast net up --nodes {} --dir {}`", folders.len(), folder.display());
+    let up = format!("`holdfast net up --dir {}`", folder.display());
     let start = format!("{}{up} starts the network again", if some_run { &down } else { "" });
 
     let (mut checks, mut silent) = (Vec::new(), Vec::new());
