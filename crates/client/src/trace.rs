@@ -12,12 +12,13 @@ use std::time::Duration;
 use holdfast_core::block::BlockId;
 use holdfast_core::codec::Bounded;
 use holdfast_net::Net;
-use holdfast_net::frames::{Frame, FrameError, split};
+use holdfast_net::frames::{Frame, FrameError};
 use holdfast_proofs::certificate::CertificateError;
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::slots::{self, Bucket};
 use holdfast_protocol::ask::{self as ask_protocol, PieceInfo};
-use holdfast_protocol::get::{self, GetReply, Want};
+use holdfast_protocol::get::{GetReply, Want};
+use holdfast_protocol::link::Start;
 use tokio::task::JoinSet;
 
 use crate::ask::{self, AskError};
@@ -150,12 +151,15 @@ fn held(info: PieceInfo, network: &Network, cid: BlockId) -> Held {
 async fn block(net: &Net, network: &Network, place: usize, cid: BlockId) -> Result<u64, BlockError> {
     let exchange = async {
         let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
-        let stream = net.open(peer, addresses, get::PROTOCOL).await.map_err(AskError::from)?;
-        let (mut reader, mut writer) = split(stream);
+        let mut link = net.link(peer, addresses).await.map_err(AskError::from)?;
         let want = Want { blocks: Bounded::new(vec![cid]).expect("one block is not too many") };
-        writer.message(&want).await.map_err(FrameError::from).map_err(AskError::from)?;
+        let asked = async {
+            link.writer.queue(&Start::Get(())).await?;
+            link.writer.message(&want).await
+        };
+        asked.await.map_err(FrameError::from).map_err(AskError::from)?;
         let mut data = Vec::new();
-        match reader.read::<GetReply>(&mut data).await.map_err(AskError::from)? {
+        match link.reader.read::<GetReply>(&mut data).await.map_err(AskError::from)? {
             Some(Frame::Data) if cid.matches(&data) => Ok(data.len() as u64),
             Some(Frame::Data) => Err(BlockError::Wrong { bytes: data.len() }),
             Some(Frame::Message(GetReply::Missing(_))) => Err(BlockError::Missing),

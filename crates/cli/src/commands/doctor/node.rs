@@ -112,23 +112,22 @@ fn judge_room(quota: u64, held: u64, free: u64) -> Check {
     Check::ok(name, format!("{held} of {quota} bytes held, the disk has {free} free"))
 }
 
-/// Bytes of the pieces in a node's store.
+/// Bytes of the files in a node's store.
 fn held_bytes(folder: &NodeFolder) -> io::Result<u64> {
-    let mut held = 0;
-    let folders = match fs::read_dir(folder.file("store/pieces")) {
-        Ok(folders) => folders,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error),
-    };
-    for folder in folders {
-        for piece in fs::read_dir(folder?.path())? {
-            let piece = piece?;
-            if piece.path().extension().is_some_and(|extension| extension == "car") {
-                held += piece.metadata()?.len();
-            }
+    fn bytes(folder: &Path) -> io::Result<u64> {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            entries => entries?,
+        };
+        let mut sum = 0;
+        for entry in entries {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            sum += if metadata.is_dir() { bytes(&entry.path())? } else { metadata.len() };
         }
+        Ok(sum)
     }
-    Ok(held)
+    bytes(&folder.file("store"))
 }
 
 #[cfg(test)]
