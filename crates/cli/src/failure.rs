@@ -202,6 +202,7 @@ impl From<ExportError> for Failure {
             }
             ExportError::Name { .. } => Self::of(Exit::Invalid, "get.hostile_name", &error),
             ExportError::Write { source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
+            ExportError::Scratch { .. } => Self::of(Exit::Internal, "local", &error),
         }
     }
 }

@@ -22,6 +22,19 @@ pub fn header(root: &BlockId) -> Vec<u8> {
     header
 }
 
+/// Length of the longest [`header`].
+pub const HEADER_BYTES_MAX: usize = 59;
+
+/// The root that a canonical header names, from the first bytes of a CAR; `None` if it starts otherwise.
+pub fn root(start: &[u8]) -> Option<BlockId> {
+    /// Where the CID stands: behind length, map, key, list, tag and byte string.
+    const CID_OFFSET: usize = 14;
+    let cids = start.get(CID_OFFSET..)?;
+    let named = |bytes: usize| BlockId::try_from(&cid::Cid::try_from(cids.get(..bytes)?).ok()?).ok();
+    let root = named(CID_BYTES_MAX).or_else(|| named(CID_BYTES_MAX - 2))?;
+    start.starts_with(&header(&root)).then_some(root)
+}
+
 /// What stands before a block's data: a varint length of CID and data, then the CID.
 pub fn section_prefix(id: &BlockId, data_bytes: usize) -> Vec<u8> {
     let cid = id.to_cid().to_bytes();
@@ -94,6 +107,22 @@ mod tests {
             )
         );
         assert_eq!(hex(&section_prefix(&root, 300)[..6]), "d00201551220");
+    }
+
+    #[test]
+    fn a_header_gives_its_root_and_other_starts_give_none() {
+        let legacy = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG".parse().unwrap();
+        for id in [BlockId::of(Codec::Raw, b"x"), BlockId::of(Codec::DagPb, b"x"), legacy] {
+            let start = [&header(&id)[..], &section_prefix(&id, 1), b"x"].concat();
+            assert!(header(&id).len() <= HEADER_BYTES_MAX);
+            assert_eq!(root(&start), Some(id));
+            for cut in 0..header(&id).len() {
+                assert_eq!(root(&start[..cut]), None, "{cut} bytes");
+                let mut other = start.clone();
+                other[cut] ^= 1;
+                assert_ne!(root(&other), Some(id), "byte {cut} changed");
+            }
+        }
     }
 
     #[test]

@@ -47,21 +47,29 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    fn field(&mut self) -> Result<Field<'a>, MalformedMessage> {
+    fn field(&mut self) -> Result<(u64, Value<'a>), MalformedMessage> {
         // The library drops the higher bits of a tag, and would see another field than we do.
         let tag = u32::try_from(self.varint()?).map_err(|_| MalformedMessage)?;
-        let bytes = match tag & 7 {
-            0 => self.varint().map(|_| None)?,
-            1 => self.take(8).map(|_| None)?,
+        let value = match tag & 7 {
+            0 => Value::Number(self.varint()?),
+            1 => self.take(8).map(|_| Value::Fixed)?,
             2 => {
                 let length = self.varint()?;
-                Some(self.take(length)?)
+                Value::Bytes(self.take(length)?)
             }
-            5 => self.take(4).map(|_| None)?,
+            5 => self.take(4).map(|_| Value::Fixed)?,
             _ => return Err(MalformedMessage),
         };
-        Ok((u64::from(tag >> 3), bytes))
+        Ok((u64::from(tag >> 3), value))
     }
+}
+
+/// What a field holds.
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    /// Four or eight bytes, which no message here uses.
+    Fixed,
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -75,7 +83,10 @@ impl<'a> Iterator for Fields<'a> {
         if field.is_err() {
             self.0 = &[];
         }
-        Some(field)
+        Some(field.map(|(number, value)| match value {
+            Value::Bytes(bytes) => (number, Some(bytes)),
+            Value::Number(_) | Value::Fixed => (number, None),
+        }))
     }
 }
 
@@ -117,6 +128,54 @@ pub fn check_unixfs(node: &[u8]) -> Result<(), MalformedMessage> {
     Ok(())
 }
 
+/// What a dag-pb node says of the part of a UnixFS file that lies under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileNode<'a> {
+    /// Content that lies in the node itself.
+    pub data: &'a [u8],
+    /// Bytes of content under the node, as it claims.
+    pub content_bytes: Option<u64>,
+    /// Bytes of content under each of its links, in their order, as it claims.
+    pub part_bytes: Vec<u64>,
+}
+
+/// Reads a dag-pb node as part of a UnixFS file; `None` if it is of another kind, such as a folder.
+///
+/// # Errors
+/// If a field does not end inside its message, or one that stands for itself is there twice.
+pub fn unixfs_file(node: &[u8]) -> Result<Option<FileNode<'_>>, MalformedMessage> {
+    fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), MalformedMessage> {
+        slot.replace(value).map_or(Ok(()), |_| Err(MalformedMessage))
+    }
+    check_unixfs(node)?;
+    let mut message = None;
+    for field in Fields::of(node) {
+        if let (1, Some(data)) = field? {
+            once(&mut message, data)?;
+        }
+    }
+    let (mut kind, mut data, mut content_bytes, mut part_bytes) = (None, None, None, Vec::new());
+    let mut fields = Fields::of(message.unwrap_or_default());
+    while !fields.0.is_empty() {
+        match fields.field()? {
+            (1, Value::Number(number)) => once(&mut kind, number)?,
+            (2, Value::Bytes(bytes)) => once(&mut data, bytes)?,
+            (3, Value::Number(bytes)) => once(&mut content_bytes, bytes)?,
+            (4, Value::Number(bytes)) => part_bytes.push(bytes),
+            (4, Value::Bytes(packed)) => {
+                let mut list = Fields::of(packed);
+                while !list.0.is_empty() {
+                    part_bytes.push(list.varint()?);
+                }
+            }
+            _ => {}
+        }
+    }
+    // Kinds of UnixFS: 0 is raw, what old leaves are, and 2 is file.
+    let is_file = matches!(kind, Some(0 | 2));
+    Ok(is_file.then(|| FileNode { data: data.unwrap_or_default(), content_bytes, part_bytes }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +212,26 @@ mod tests {
         ] {
             assert!(Fields::of(bad).any(|field| field.is_err()), "{bad:02x?}");
         }
+    }
+
+    #[test]
+    fn a_file_node_says_how_its_content_is_spread() {
+        let node = |data: &[u8]| {
+            let mut node = vec![0x0a, u8::try_from(data.len()).unwrap()];
+            node.extend(data);
+            node
+        };
+        let file = |data: &'static [u8], content_bytes, part_bytes: &[u64]| {
+            Ok(Some(FileNode { data, content_bytes, part_bytes: part_bytes.to_vec() }))
+        };
+        let parts = [0x08, 2, 0x18, 0x80, 0x02, 0x20, 0xac, 0x01, 0x20, 84]; // 256 bytes: 172 and 84
+        assert_eq!(unixfs_file(&node(&parts)), file(b"", Some(256), &[172, 84]));
+        let packed = [0x08, 2, 0x22, 3, 0xac, 0x01, 84];
+        assert_eq!(unixfs_file(&node(&packed)), file(b"", None, &[172, 84]));
+        assert_eq!(unixfs_file(&node(&[0x08, 0, 0x12, 2, b'h', b'i'])), file(b"hi", None, &[]));
+        assert_eq!(unixfs_file(&node(&[0x08, 1])), Ok(None), "a folder");
+        assert_eq!(unixfs_file(&[]), Ok(None), "no data at all");
+        assert_eq!(unixfs_file(&node(&[0x08, 2, 0x18, 1, 0x18, 2])), Err(MalformedMessage), "two lengths");
+        assert_eq!(unixfs_file(&[0x0a, 2, 0x08, 2, 0x0a, 2, 0x08, 2]), Err(MalformedMessage), "twice data");
     }
 }

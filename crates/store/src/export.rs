@@ -21,6 +21,9 @@ use rustix::io::Errno;
 use crate::folder_of;
 
 pub mod list;
+pub mod archive;
+pub mod content;
+pub mod range;
 
 /// Deepest folder that is written.
 const DEPTH_MAX: usize = 512;
@@ -55,6 +58,12 @@ pub enum ExportError {
     Write {
         /// Which.
         path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Temporary space failed.
+    #[error("could not use temporary data")]
+    Scratch {
         /// Why.
         source: io::Error,
     },

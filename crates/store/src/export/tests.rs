@@ -6,11 +6,13 @@ use holdfast_core::check::PieceChecker;
 use holdfast_core::walk::InMemory;
 use std::collections::BTreeMap;
 
-/// Hand-made dag-pb folders, for what no honest importer makes.
-mod by_hand {
+/// Hand-made dag-pb nodes, for what no honest importer makes, and blocks to be written out.
+pub(super) mod by_hand {
     use super::*;
 
-    fn field(number: u8, data: &[u8]) -> Vec<u8> {
+    pub(in crate::export) type Blocks = BTreeMap<BlockId, Vec<u8>>;
+
+    pub(in crate::export) fn field(number: u8, data: &[u8]) -> Vec<u8> {
         let mut out = vec![number << 3 | 2];
         holdfast_core::car::push_varint(&mut out, data.len() as u64);
         out.extend_from_slice(data);
@@ -35,21 +37,20 @@ mod by_hand {
         data.extend(field(1, unixfs));
         (BlockId::of(Codec::DagPb, &data), data)
     }
-}
 
-type Blocks = BTreeMap<BlockId, Vec<u8>>;
-
-fn blocks_of(plan: &std::sync::Arc<Plan>) -> Blocks {
-    let mut piece = Vec::new();
-    plan.reader().unwrap().read_into(&mut piece, usize::try_from(plan.piece_bytes()).unwrap()).unwrap();
-    let mut checker = PieceChecker::new(plan.root(), InMemory::default()).unwrap();
-    let (mut placed, mut outboard) = (Vec::new(), Vec::new());
-    checker.push(&piece, &mut placed, &mut outboard).unwrap();
-    let bytes = |at: &holdfast_core::check::Placed| {
-        let start = usize::try_from(at.offset).unwrap();
-        piece[start..start + usize::try_from(at.bytes).unwrap()].to_vec()
-    };
-    placed.iter().map(|at| (at.id, bytes(at))).collect()
+    /// The blocks of a planned piece.
+    pub(in crate::export) fn blocks_of(plan: &std::sync::Arc<Plan>) -> Blocks {
+        let mut piece = Vec::new();
+        plan.reader().unwrap().read_into(&mut piece, usize::try_from(plan.piece_bytes()).unwrap()).unwrap();
+        let mut checker = PieceChecker::new(plan.root(), InMemory::default()).unwrap();
+        let (mut placed, mut outboard) = (Vec::new(), Vec::new());
+        checker.push(&piece, &mut placed, &mut outboard).unwrap();
+        let bytes = |at: &holdfast_core::check::Placed| {
+            let start = usize::try_from(at.offset).unwrap();
+            piece[start..start + usize::try_from(at.bytes).unwrap()].to_vec()
+        };
+        placed.iter().map(|at| (at.id, bytes(at))).collect()
+    }
 }
 
 fn write(root: BlockId, blocks: &Blocks, target: &Path) -> Result<(), ExportError> {
