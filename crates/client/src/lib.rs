@@ -4,6 +4,7 @@
 //! - [`put`]: a planned piece becomes a certificate. [`feed`] reads the piece once for all slots.
 //! - [`get`]: a CID becomes a file, a folder or a CAR.
 //! - [`ask`]: single questions to nodes. [`trace`] follows the way of a fetch and finds where it is broken.
+//! - [`private`]: what is encrypted before it is stored, and its key.
 //! - [`check`]: is this file the one that a statement is about?
 
 pub mod ask;
@@ -11,5 +12,6 @@ pub mod check;
 pub mod feed;
 pub mod get;
 pub mod network;
+pub mod private;
 pub mod put;
 pub mod trace;
