@@ -9,6 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use holdfast_core::block::BlockId;
 use holdfast_core::id::{NetworkId, Timestamp};
 use holdfast_proofs::genesis::Weight;
+use holdfast_store::export::range::ByteRange;
 use holdfast_store::import::ImportProfile;
 
 use crate::commands::cert::CertCommand;
@@ -150,6 +151,12 @@ pub(crate) struct PutArgs {
     /// Where to write the proof [default: FILE.proof]
     #[arg(long, value_name = "OUT")]
     pub(crate) bundle: Option<PathBuf>,
+    /// Encrypt before anything leaves this machine; only who has the key can read what is stored
+    #[arg(long)]
+    pub(crate) encrypt: bool,
+    /// Where to write the key; must not exist [default: FILE.key]
+    #[arg(long, value_name = "OUT", requires = "encrypt")]
+    pub(crate) key_file: Option<PathBuf>,
     /// How many copies [default: the network's first profile]
     #[arg(long, value_name = "N")]
     pub(crate) copies: Option<u16>,
@@ -166,12 +173,18 @@ pub(crate) struct GetArgs {
     /// The CID
     #[arg(value_parser = cid)]
     pub(crate) cid: BlockId,
-    /// Where to write it; must not exist [default: the CID]
+    /// Where to write it; must not exist; - is standard output, for files and CARs [default: the CID]
     #[arg(long, short, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
     /// Write the piece as a CAR file instead of files
     #[arg(long)]
     pub(crate) car: bool,
+    /// The key of a private piece, as `put --encrypt` wrote it
+    #[arg(long, value_name = "FILE.key")]
+    pub(crate) key: Option<PathBuf>,
+    /// Fetch only these bytes of a file: 0-1023, 1024- or -500 for the last 500
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true, conflicts_with = "car")]
+    pub(crate) range: Option<ByteRange>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -8,11 +8,14 @@ use holdfast_client::ask::AskError;
 use holdfast_client::check::CheckError;
 use holdfast_client::get::GetError;
 use holdfast_client::network::NetworkError;
+use holdfast_client::private::encrypt::EncryptError;
+use holdfast_client::private::{KeyError, OpenError};
 use holdfast_client::put::PutError;
 use holdfast_core::explain;
 use holdfast_node::folder::FolderError;
 use holdfast_node::node::NodeError;
 use holdfast_store::export::ExportError;
+use holdfast_store::export::content::ContentError;
 use holdfast_store::foreign::CarError;
 use holdfast_store::import::ImportError;
 use holdfast_store::source::SourceError;
@@ -183,6 +186,16 @@ impl From<GetError> for Failure {
             GetError::NotFound { .. } => Self::of(Exit::NotFound, "get.not_found", &error),
             GetError::Unreachable { .. } => Self::of(Exit::Unreachable, "get.unreachable", &error),
             GetError::Export(error) => error.into(),
+            GetError::Content(error) => error.into(),
+            GetError::Open { ref source, .. } => {
+                let todo = match source {
+                    OpenError::NotPrivate => "; leave out --key if it is public",
+                    OpenError::WrongKey => "; use the key that `put --encrypt` wrote for this CID",
+                    _ => "",
+                };
+                Self::new(Exit::Invalid, "get.private", format!("{}{todo}", explain(&error)))
+            }
+            GetError::Archive { .. } => Self::of(Exit::Invalid, "get.private", &error),
             GetError::Walk(_) => Self::of(Exit::Invalid, "get.dag", &error),
             GetError::Write { ref source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
         }
@@ -203,6 +216,53 @@ impl From<ExportError> for Failure {
             ExportError::Name { .. } => Self::of(Exit::Invalid, "get.hostile_name", &error),
             ExportError::Write { source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
             ExportError::Scratch { .. } => Self::of(Exit::Internal, "local", &error),
+        }
+    }
+}
+
+impl From<ContentError> for Failure {
+    fn from(error: ContentError) -> Self {
+        match &error {
+            ContentError::Outside(_) => Self::of(Exit::Usage, "get.range", &error),
+            ContentError::NotAFile { .. } => {
+                let message = format!(
+                    "{error}, so it has no range of bytes and goes to no stream; name a place with -o"
+                );
+                Self::new(Exit::Usage, "get.not_a_file", message)
+            }
+            ContentError::NotUnixFs { .. } => {
+                let message = format!("{}; `get --car` writes any DAG", explain(&error));
+                Self::new(Exit::Usage, "get.not_unixfs", message)
+            }
+        }
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        match &error {
+            KeyError::Exists { .. } => {
+                let message = format!(
+                    "{error} and may be the only key of something stored; move it away, or name another place with --key-file"
+                );
+                Self::new(Exit::Conflict, "file.exists", message)
+            }
+            KeyError::Read { source, .. } if missing(source) => {
+                Self::of(Exit::NotFound, "file.missing", &error)
+            }
+            KeyError::Read { source, .. } => Self::of(Exit::of_file(source), "file.read", &error),
+            KeyError::Write { source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
+            KeyError::Malformed { .. } => Self::of(Exit::Invalid, "key.malformed", &error),
+        }
+    }
+}
+
+impl From<EncryptError> for Failure {
+    fn from(error: EncryptError) -> Self {
+        match error {
+            EncryptError::Source(error) => error.into(),
+            EncryptError::Read { ref source, .. } => Self::of(Exit::of_file(source), "file.read", &error),
+            EncryptError::Scratch(_) => Self::of(Exit::Internal, "local", &error),
         }
     }
 }

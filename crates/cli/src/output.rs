@@ -1,7 +1,8 @@
 //! Results on standard output; progress, notes and errors on standard error.
 //!
 //! With `--json`, standard output holds exactly one object with a `schema`, and standard error one object a line:
-//! `holdfast/progress/1`, `holdfast/note/1` or `holdfast/problem/1`.
+//! `holdfast/progress/1`, `holdfast/note/1` or `holdfast/problem/1`. A command whose data goes to standard output
+//! writes its object to standard error too.
 
 use std::cell::Cell;
 use std::io::IsTerminal;
@@ -38,13 +39,18 @@ impl Output {
     /// The result: `text` for people, `object` under `schema` for programs.
     pub(crate) fn result(&self, text: &str, schema: &str, object: impl Serialize) {
         if self.json {
-            let mut value = serde_json::to_value(object).expect("results are plain data");
-            if let Some(fields) = value.as_object_mut() {
-                fields.insert("schema".into(), format!("holdfast/{schema}/1").into());
-            }
-            print(&value);
+            print(&with_schema(object, schema));
         } else {
             print(&text);
+        }
+    }
+
+    /// The result of a command whose data went to standard output: the same, on standard error.
+    pub(crate) fn result_aside(&self, text: &str, schema: &str, object: impl Serialize) {
+        if self.json {
+            eprintln!("{}", with_schema(object, schema));
+        } else {
+            self.note(text);
         }
     }
 
@@ -86,6 +92,14 @@ impl Output {
         let lines = (!self.quiet && !self.bars).then_some(self.json);
         Progress { bar, what, lines, last: Cell::new(Instant::now()) }
     }
+}
+
+fn with_schema(object: impl Serialize, schema: &str) -> serde_json::Value {
+    let mut value = serde_json::to_value(object).expect("results are plain data");
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("schema".into(), format!("holdfast/{schema}/1").into());
+    }
+    value
 }
 
 /// Prints a line; a reader that has gone away needs none.

@@ -1,7 +1,6 @@
 //! `put FILE…`: store pieces and write a proof for each.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use holdfast_client::ask;
 use holdfast_client::network::Network;
@@ -13,19 +12,21 @@ use holdfast_proofs::certificate::ValidCertificate;
 use holdfast_proofs::profile::Profile;
 use holdfast_protocol::dispersal::{Outcome, SlotFailure, Wait};
 use holdfast_protocol::put::Reason;
-use holdfast_store::foreign;
-use holdfast_store::import::{ImportProfile, import};
-use holdfast_store::source::Plan;
+use holdfast_store::import::ImportProfile;
 use serde_json::{Value, json};
 
-use super::{blocking, dialer, scratch, size};
+use super::dialer;
 use crate::args::{Common, PutArgs, WaitFor};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::settings;
 
+mod key;
+mod prepare;
 mod target;
 
+use key::KeyFile;
+use prepare::{Prepared, prepare};
 use target::Target;
 
 /// One thing to store, and where its proof goes.
@@ -33,6 +34,14 @@ struct Job {
     source: PathBuf,
     is_car: bool,
     bundle: PathBuf,
+    /// Where the key goes, if it shall be private.
+    key: Option<PathBuf>,
+}
+
+impl Job {
+    fn is_stdin(&self) -> bool {
+        self.source == Path::new("-")
+    }
 }
 
 pub(super) async fn run(args: &PutArgs, common: &Common, output: &Output) -> Result<(), Failure> {
@@ -46,10 +55,11 @@ pub(super) async fn run(args: &PutArgs, common: &Common, output: &Output) -> Res
     for job in &jobs {
         targets.push(Target::open(&job.bundle, &job.source)?);
     }
-    output.note(if jobs.len() == 1 {
-        "this piece is public: whoever knows its CID can read it"
-    } else {
-        "these pieces are public: whoever knows their CIDs can read them"
+    output.note(match (args.encrypt, jobs.len()) {
+        (false, 1) => "this piece is public: whoever knows its CID can read it",
+        (false, _) => "these pieces are public: whoever knows their CIDs can read them",
+        (true, 1) => "this piece is private: whoever has its key can read it, and nobody can without; keep the key",
+        (true, _) => "these pieces are private: whoever has a key can read its piece, and nobody can without; keep the keys",
     });
     let net = dialer().await?;
     let (mut texts, mut objects) = (Vec::new(), Vec::new());
@@ -88,10 +98,13 @@ async fn dry_run(
 ) -> Result<(), Failure> {
     let (mut texts, mut objects) = (Vec::new(), Vec::new());
     for job in jobs {
-        let (plan, _spool) = plan(job, import_profile, output).await?;
-        let (cid, bytes) = (plan.root(), plan.piece_bytes());
-        texts.push(format!("would store {bytes} bytes as {} {cid}", profile.name()));
-        objects.push(json!({"cid": cid.to_string(), "piece_bytes": bytes, "profile": profile.name()}));
+        let Prepared { plan, key, .. } = prepare(job, import_profile, output).await?;
+        let bytes = plan.piece_bytes();
+        // Under the key of another time the CID will be another.
+        let cid = key.is_none().then(|| plan.root().to_string());
+        let named = cid.as_deref().unwrap_or("encrypted, under a CID that no one knows yet");
+        texts.push(format!("would store {bytes} bytes as {} {named}", profile.name()));
+        objects.push(json!({"cid": cid, "piece_bytes": bytes, "profile": profile.name()}));
     }
     output.result(&texts.join("\n"), "put-plan", json!({"pieces": objects}));
     Ok(())
@@ -102,28 +115,63 @@ fn jobs(args: &PutArgs) -> Result<Vec<Job>, Failure> {
         Some(car) => (vec![car.clone()], true),
         None => (args.files.clone(), false),
     };
-    if args.bundle.is_some() && sources.len() > 1 {
-        let message =
-            "--bundle names one proof, but there are several files; leave it out to get FILE.proof for each";
-        return Err(Failure::new(Exit::Usage, "put.bundle", message));
-    }
+    let several = sources.len() > 1;
     let mut jobs = Vec::new();
     for source in sources {
-        let bundle = match (&args.bundle, source == Path::new("-")) {
-            (Some(bundle), _) => bundle.clone(),
-            (None, true) => {
-                let message = "standard input has no name: say where the proof goes with --bundle OUT";
-                return Err(Failure::new(Exit::Usage, "put.bundle", message));
-            }
-            (None, false) => proof_of(&source)?,
+        let bundle = PROOF.place(args.bundle.as_deref(), &source, several)?;
+        let key = match args.encrypt {
+            true => Some(KEY.place(args.key_file.as_deref(), &source, several)?),
+            false => None,
         };
-        jobs.push(Job { source, is_car, bundle });
+        if let Some(key) = &key {
+            key::check(key, &bundle)?;
+        }
+        jobs.push(Job { source, is_car, bundle, key });
     }
     Ok(jobs)
 }
 
-/// `FILE.proof`, beside the file, also for a folder that is named as `.` or `..`.
-fn proof_of(source: &Path) -> Result<PathBuf, Failure> {
+/// A file that is written for every source.
+struct Companion {
+    what: &'static str,
+    /// The option that says where it goes.
+    option: &'static str,
+    /// What its name adds to that of the source.
+    suffix: &'static str,
+    /// Name of failures about its place.
+    reason: &'static str,
+}
+
+const PROOF: Companion =
+    Companion { what: "proof", option: "--bundle", suffix: ".proof", reason: "put.bundle" };
+const KEY: Companion =
+    Companion { what: "key", option: "--key-file", suffix: ".key", reason: "put.key_file" };
+
+impl Companion {
+    /// Where it goes: as the option says, or beside the source.
+    fn place(&self, named: Option<&Path>, source: &Path, several: bool) -> Result<PathBuf, Failure> {
+        let Self { what, option, suffix, reason } = *self;
+        let usage = |message: String| Failure::new(Exit::Usage, reason, message);
+        match named {
+            Some(_) if several => Err(usage(format!(
+                "{option} names one {what}, but there are several files; leave it out to get FILE{suffix} for each"
+            ))),
+            Some(path) => Ok(path.to_owned()),
+            None if source == Path::new("-") => {
+                Err(usage(format!("standard input has no name: say where the {what} goes with {option} OUT")))
+            }
+            None => beside(source, suffix)?.ok_or_else(|| {
+                usage(format!(
+                    "{} has no name: say where the {what} goes with {option} OUT",
+                    source.display()
+                ))
+            }),
+        }
+    }
+}
+
+/// `FILE.proof` or `FILE.key`, beside the file, also for a folder that is named as `.` or `..`; none for `/`.
+fn beside(source: &Path, suffix: &str) -> Result<Option<PathBuf>, Failure> {
     let named = if source.file_name().is_some() {
         source.to_owned()
     } else {
@@ -132,13 +180,11 @@ fn proof_of(source: &Path) -> Result<PathBuf, Failure> {
             Failure::new(Exit::of_file(&error), "file.missing", message)
         })?
     };
-    let Some(name) = named.file_name() else {
-        let message = format!("{} has no name: say where the proof goes with --bundle OUT", source.display());
-        return Err(Failure::new(Exit::Usage, "put.bundle", message));
-    };
-    let mut name = name.to_owned();
-    name.push(".proof");
-    Ok(named.with_file_name(name))
+    Ok(named.file_name().map(|name| {
+        let mut name = name.to_owned();
+        name.push(suffix);
+        named.with_file_name(name)
+    }))
 }
 
 fn choose_profile(network: &Network, copies: Option<u16>) -> Result<Profile, Failure> {
@@ -154,44 +200,6 @@ fn choose_profile(network: &Network, copies: Option<u16>) -> Result<Profile, Fai
         let message = format!("this network keeps {} copies, not {copies}", names.join(" or "));
         Failure::new(Exit::Usage, "put.copies", message)
     })
-}
-
-/// Hashes the source to its CID and plans its piece. What came from standard input lives as long as the result.
-async fn plan(
-    job: &Job,
-    profile: ImportProfile,
-    output: &Output,
-) -> Result<(Arc<Plan>, Option<tempfile::NamedTempFile>), Failure> {
-    let spooled = if job.source == Path::new("-") { Some(spool().await?) } else { None };
-    let source = spooled.as_ref().map_or(job.source.as_path(), tempfile::NamedTempFile::path).to_owned();
-    let progress = output.progress("hashing", size(&source));
-    let is_car = job.is_car;
-    let plan = blocking(move || {
-        let (scratch, mut count) = (scratch(), |bytes| progress.add(bytes));
-        let dag = if is_car {
-            foreign::scan(&source, &scratch, &mut count)?
-        } else {
-            import(&source, profile, &scratch, &mut count)?
-        };
-        Ok::<_, Failure>(dag.plan()?)
-    })
-    .await?;
-    if plan.unreachable() > 0 {
-        output.note(&format!(
-            "{} blocks of the CAR are linked by nothing and were left out",
-            plan.unreachable()
-        ));
-    }
-    Ok((Arc::new(plan), spooled))
-}
-
-/// Copies standard input to a temporary file, which goes with the result: it must be read twice.
-async fn spool() -> Result<tempfile::NamedTempFile, Failure> {
-    let failed = |error| Failure::local("could not keep standard input", &error);
-    let file = tempfile::NamedTempFile::new_in(scratch()).map_err(failed)?;
-    let mut copy = file.reopen().map_err(failed)?;
-    blocking(move || std::io::copy(&mut std::io::stdin().lock(), &mut copy)).await.map_err(failed)?;
-    Ok(file)
 }
 
 struct Put<'a> {
@@ -213,17 +221,28 @@ struct Stored {
 impl Put<'_> {
     async fn store(&self, job: &Job, import: ImportProfile, target: Target) -> Result<Stored, Failure> {
         let Self { net, network, profile, wait, output, .. } = self;
-        let (plan, _spool) = plan(job, import, output).await?;
+        let Prepared { plan, key, spool: _spool } = prepare(job, import, output).await?;
+        // On disk before anything is sent, and out of memory from here on.
+        let key_file = match (&job.key, key) {
+            (Some(path), Some(key)) => Some(KeyFile::write(&key, path)?),
+            _ => None,
+        };
         let (cid, bytes) = (plan.root(), plan.piece_bytes());
         let wait_for = match wait {
             WaitFor::Quorum => Wait::Quorum,
             WaitFor::All => Wait::All,
         };
         let progress = output.progress("storing", Some(bytes * u64::from(profile.n)));
-        let count = |Progress::Sent(_, bytes)| progress.add(bytes);
+        let count = |Progress::Sent(_, bytes)| {
+            key_file.as_ref().inspect(|key_file| key_file.keep());
+            progress.add(bytes);
+        };
         let outcome = put::put(net, network, plan, *profile, wait_for, count).await?;
         drop(progress);
-        let Some(certificate) = &outcome.certificate else { return Err(self.not_certified(&outcome)) };
+        let Some(certificate) = &outcome.certificate else {
+            return Err(self.not_certified(&outcome, key_file.as_ref()));
+        };
+        key_file.as_ref().inspect(|key_file| key_file.keep());
 
         let path = target.path().to_owned();
         target.write(&self.bundle(certificate)).map_err(|failure| {
@@ -239,16 +258,21 @@ impl Put<'_> {
             output.note(failure);
         }
         let partial = (*wait == WaitFor::All && signed < profile.n).then(|| {
+            let todo = match key_file {
+                None => "run the same put again",
+                Some(_) => "fetch it without --key, and put what you get as it is",
+            };
             let message = format!(
-                "{signed} of {} slots signed and the proof is written, but --wait all asks for all; \
-                 run the same put again",
+                "{signed} of {} slots signed and the proof is written, but --wait all asks for all; {todo}",
                 profile.n
             );
             Failure::new(Exit::Partial, "put.partial", message)
         });
         let statement = certificate.statement();
+        let key = key_file.as_ref().map(KeyFile::path);
+        let with_key = key.map(|key| format!(", key in {}", key.display())).unwrap_or_default();
         let text = format!(
-            "stored {bytes} bytes, certified by {signed} of {} slots, proof in {}: {cid}",
+            "stored {bytes} bytes, certified by {signed} of {} slots, proof in {}{with_key}: {cid}",
             profile.n,
             path.display()
         );
@@ -262,7 +286,8 @@ impl Put<'_> {
             "failed": failed,
             "bundle": path,
             "certificate": certificate.certificate().to_text(),
-            "public": true,
+            "public": key.is_none(),
+            "key": key,
         });
         Ok(Stored { text, object, partial })
     }
@@ -293,7 +318,7 @@ impl Put<'_> {
             .collect()
     }
 
-    fn not_certified(&self, outcome: &Outcome) -> Failure {
+    fn not_certified(&self, outcome: &Outcome, key_file: Option<&KeyFile>) -> Failure {
         let signed = outcome.slots.iter().filter(|(_, failure)| failure.is_none()).count();
         let refused = |reason: Reason| {
             outcome.slots.iter().any(
@@ -308,9 +333,17 @@ impl Put<'_> {
             (Exit::Partial, "put.no_quorum", "run the same put again")
         };
         let why = self.describe_failures(outcome).join("; ");
+        let kept = key_file.filter(|key_file| key_file.is_kept());
+        let kept = kept.map(|key_file| {
+            format!(
+                "; its key stays in {}, in case a node keeps the piece: move it away first",
+                key_file.path().display()
+            )
+        });
         let message = format!(
-            "{signed} of {} needed slots signed, so there is no certificate; {todo} ({why})",
-            outcome.needed
+            "{signed} of {} needed slots signed, so there is no certificate; {todo}{} ({why})",
+            outcome.needed,
+            kept.unwrap_or_default()
         );
         Failure::new(exit, reason, message)
     }

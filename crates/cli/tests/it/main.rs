@@ -11,6 +11,8 @@ mod hostile;
 mod ls;
 mod main_job;
 mod shell;
+mod private;
+mod range;
 mod support;
 mod survive;
 mod why;

@@ -1,12 +1,10 @@
 //! From plaintext to ciphertext, once through and in constant memory.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_store::source::{Plan, SourceError};
-use tempfile::NamedTempFile;
 
 use super::cells::{CELL_BYTES, Cells};
 use super::{Kind, PieceKey};
@@ -33,27 +31,18 @@ pub enum EncryptError {
     Scratch(#[from] io::Error),
 }
 
-/// A ciphertext and its key.
-#[derive(Debug)]
-pub struct Encrypted {
-    /// What is to be stored; it goes with this.
-    pub spool: NamedTempFile,
-    /// What opens it.
-    pub key: PieceKey,
-}
-
-/// Encrypts a file, or whatever else can be read to its end, under a fresh key. `path` names it in errors, `scratch`
-/// is where the ciphertext goes; `progress` is told bytes as they are read.
+/// Encrypts a file, or whatever else can be read to its end, under a fresh key, which it returns. `path` names the
+/// plaintext in errors; `progress` is told bytes as they are read.
 ///
 /// # Errors
 /// See [`EncryptError`].
 pub fn file(
     mut plaintext: impl Read,
     path: &Path,
-    scratch: &Path,
+    out: impl Write,
     progress: &mut dyn FnMut(u64),
-) -> Result<Encrypted, EncryptError> {
-    let (mut encryptor, spool, key) = start(Kind::File, scratch)?;
+) -> Result<PieceKey, EncryptError> {
+    let (mut encryptor, key) = start(Kind::File, out)?;
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let bytes = match plaintext.read(&mut buffer) {
@@ -66,19 +55,19 @@ pub fn file(
         progress(bytes as u64);
     }
     encryptor.finish()?.flush()?;
-    Ok(Encrypted { spool, key })
+    Ok(key)
 }
 
-/// Encrypts the piece of a DAG under a fresh key.
+/// Encrypts the piece of a DAG under a fresh key, which it returns.
 ///
 /// # Errors
 /// See [`EncryptError`].
 pub fn tree(
     plan: &Arc<Plan>,
-    scratch: &Path,
+    out: impl Write,
     progress: &mut dyn FnMut(u64),
-) -> Result<Encrypted, EncryptError> {
-    let (mut encryptor, spool, key) = start(Kind::Tree, scratch)?;
+) -> Result<PieceKey, EncryptError> {
+    let (mut encryptor, key) = start(Kind::Tree, out)?;
     let mut reader = plan.reader()?;
     let mut data = Vec::with_capacity(READ_BYTES);
     loop {
@@ -91,17 +80,13 @@ pub fn tree(
         progress(data.len() as u64);
     }
     encryptor.finish()?.flush()?;
-    Ok(Encrypted { spool, key })
+    Ok(key)
 }
 
-type Started = (Encryptor<BufWriter<File>>, NamedTempFile, PieceKey);
-
 /// Nothing else draws a key or begins to encrypt, so that no key is ever used twice.
-fn start(kind: Kind, scratch: &Path) -> Result<Started, EncryptError> {
-    let spool = NamedTempFile::new_in(scratch)?;
-    let out = BufWriter::with_capacity(READ_BYTES, spool.reopen()?);
+fn start<W: Write>(kind: Kind, out: W) -> Result<(Encryptor<BufWriter<W>>, PieceKey), EncryptError> {
     let key = PieceKey::draw()?;
-    Ok((Encryptor::new(&key, kind, out)?, spool, key))
+    Ok((Encryptor::new(&key, kind, BufWriter::with_capacity(READ_BYTES, out))?, key))
 }
 
 /// Encrypts a stream of bytes.

@@ -202,13 +202,15 @@ fn the_bytes_are_those_of_the_specification() {
 
 #[test]
 fn files_are_encrypted_under_fresh_keys() {
-    let scratch = tempfile::tempdir().unwrap();
     let content = noise(200_000);
-    let run = || encrypt::file(&content[..], Path::new("-"), scratch.path(), &mut |_| ()).unwrap();
-    let (one, other) = (run(), run());
-    let stored = std::fs::read(one.spool.path()).unwrap();
-    assert!(read_all(&one.key, &stored).unwrap() == (Kind::File, content.clone()));
-    assert_ne!(one.key.bytes(), other.key.bytes());
-    assert_ne!(stored, std::fs::read(other.spool.path()).unwrap());
+    let run = || {
+        let mut stored = Vec::new();
+        let key = encrypt::file(&content[..], Path::new("-"), &mut stored, &mut |_| ()).unwrap();
+        (key, stored)
+    };
+    let ((key, stored), (other_key, other_stored)) = (run(), run());
+    assert!(read_all(&key, &stored).unwrap() == (Kind::File, content.clone()));
+    assert_ne!(key.bytes(), other_key.bytes());
+    assert_ne!(stored, other_stored);
     assert!(!stored.windows(16).any(|window| window == &content[..16]), "no plaintext");
 }

@@ -1,0 +1,293 @@
+//! Where blocks come from: the fetch machine and its streams to providers.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use holdfast_core::block::BlockId;
+use holdfast_net::Net;
+use holdfast_net::frames::{Frame, FrameReader, FrameWriter};
+use holdfast_net::link::{Link, LinkStream};
+use holdfast_proofs::slots::{self, Bucket};
+use holdfast_protocol::fetch::{Effect, Fetch, Input, ProviderIndex};
+use holdfast_protocol::get::{self, GetReply, Want};
+use holdfast_protocol::link::Start;
+use holdfast_store::export::content::ContentReader;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::{Fetched, GetError};
+use crate::network::Network;
+
+/// Events waiting for the machine. Each may hold a block, so the bound is also one of memory.
+const EVENTS: usize = 4;
+/// Requests waiting for one provider's stream. Each names at least one block of the window, which is smaller.
+const ORDERS: usize = get::WANT_MAX;
+/// Blocks kept after use, in bytes: sparse files link the same block again and again.
+const RECENT_BYTES: usize = 4 << 20;
+/// Blocks kept after use: every demand looks through them.
+const RECENT_BLOCKS: usize = 16;
+/// Members asked beside the slots of a piece, when those have nothing: a block may also be part of another piece.
+const STRANGERS_MAX: usize = 32;
+
+/// An event of one provider's stream.
+struct Event {
+    provider: ProviderIndex,
+    what: ProviderEvent,
+}
+
+enum ProviderEvent {
+    Up(mpsc::Sender<Want>),
+    Block(Vec<u8>),
+    Missing(BlockId),
+    Lost(String),
+}
+
+/// The fetch machine of one DAG, its streams, and the blocks on their way.
+pub(super) struct Source<'a, P> {
+    net: &'a Net,
+    network: &'a Network,
+    fetch: Fetch,
+    started: Instant,
+    /// Committee places of the providers asked now.
+    places: Vec<usize>,
+    /// Members not asked yet.
+    strangers: Vec<usize>,
+    orders: Vec<Option<mpsc::Sender<Want>>>,
+    lost: usize,
+    last_failure: Option<String>,
+    events: mpsc::Sender<Event>,
+    inbox: mpsc::Receiver<Event>,
+    tasks: JoinSet<()>,
+    /// Checked and not yet taken.
+    ready: BTreeMap<BlockId, Vec<u8>>,
+    recent: VecDeque<(BlockId, Vec<u8>)>,
+    recent_bytes: usize,
+    /// Blocks that nobody asked so far has.
+    unavailable: BTreeSet<BlockId>,
+    fetched: Fetched,
+    progress: P,
+}
+
+impl<'a, P: FnMut(u64)> Source<'a, P> {
+    /// Dials the slots of a piece.
+    pub(super) fn start(net: &'a Net, network: &'a Network, root: BlockId, progress: P) -> Self {
+        let committee = &network.committee;
+        let mut places = slots::order(Bucket::of(&root), committee.members());
+        let mut strangers = places.split_off(committee.slots_max().min(places.len()));
+        strangers.truncate(STRANGERS_MAX);
+        let (events, inbox) = mpsc::channel(EVENTS);
+        let mut source = Self {
+            net,
+            network,
+            fetch: Fetch::new(Duration::ZERO, 0),
+            started: Instant::now(),
+            places: Vec::new(),
+            strangers,
+            orders: Vec::new(),
+            lost: 0,
+            last_failure: None,
+            events,
+            inbox,
+            tasks: JoinSet::new(),
+            ready: BTreeMap::new(),
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            unavailable: BTreeSet::new(),
+            fetched: Fetched::default(),
+            progress,
+        };
+        source.dial(places);
+        source
+    }
+
+    fn dial(&mut self, places: Vec<usize>) {
+        for place in places {
+            let provider = self.fetch.add_provider(self.started.elapsed());
+            self.places.push(place);
+            self.orders.push(None);
+            let events = self.events.clone();
+            let reach = self.network.reach(place).map(|(peer, addresses)| (peer, addresses.to_vec()));
+            let net = self.net.clone();
+            self.tasks.spawn(async move {
+                let what = match reach {
+                    Some((peer, addresses)) => match net.link(peer, &addresses).await {
+                        Ok(link) => ProviderEvent::Lost(converse(link, provider, &events).await),
+                        Err(error) => ProviderEvent::Lost(error.to_string()),
+                    },
+                    None => ProviderEvent::Lost("has no valid peer id".into()),
+                };
+                let _ = events.send(Event { provider, what }).await; // the source may be done
+            });
+        }
+    }
+
+    /// Says which blocks will be needed next, in order.
+    pub(super) fn demand(&mut self, wanted: impl Iterator<Item = BlockId>) {
+        let here =
+            |id: &BlockId| self.ready.contains_key(id) || self.recent.iter().any(|(recent, _)| recent == id);
+        let missing: Vec<_> = wanted.take(self.fetch.window()).filter(|id| !here(id)).collect();
+        self.step(Input::Demand(missing));
+    }
+
+    /// Waits for a block that was demanded.
+    pub(super) async fn block(&mut self, id: BlockId) -> Result<Vec<u8>, GetError> {
+        loop {
+            if let Some(data) = self.ready.remove(&id) {
+                return Ok(data);
+            }
+            if let Some(at) = self.recent.iter().position(|(recent, _)| *recent == id) {
+                let (_, data) = self.recent.remove(at).expect("found above");
+                self.recent_bytes -= data.len();
+                return Ok(data);
+            }
+            self.ask_strangers()?;
+            let due = self.fetch.next_tick().map(|due| self.started + due);
+            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            let input = tokio::select! {
+                event = self.inbox.recv() => self.translate(event.expect("the source holds a sender")),
+                () = tokio::time::sleep_until(due.into()) => Input::Tick,
+            };
+            self.step(input);
+        }
+    }
+
+    /// Reads content to the end of its range, and hands it over piece by piece.
+    pub(super) async fn read(
+        &mut self,
+        reader: &mut ContentReader,
+        mut each: impl AsyncFnMut(&[u8]) -> Result<(), GetError>,
+    ) -> Result<(), GetError> {
+        loop {
+            self.demand(reader.wanted());
+            let Some(id) = reader.wanted().next() else { return Ok(()) };
+            let data = self.block(id).await?;
+            each(reader.push(&data)?).await?;
+            self.done_with(id, data);
+        }
+    }
+
+    /// How many blocks to demand ahead.
+    pub(super) fn window(&self) -> usize {
+        self.fetch.window()
+    }
+
+    /// What was fetched so far.
+    pub(super) fn fetched(&self) -> Fetched {
+        self.fetched
+    }
+
+    /// Takes a block back after use, in case it is linked again soon.
+    pub(super) fn done_with(&mut self, id: BlockId, data: Vec<u8>) {
+        self.recent_bytes += data.len();
+        self.recent.push_back((id, data));
+        while self.recent_bytes > RECENT_BYTES || self.recent.len() > RECENT_BLOCKS {
+            let (_, old) = self.recent.pop_front().expect("bytes belong to entries");
+            self.recent_bytes -= old.len();
+        }
+    }
+
+    /// If nobody has some block: asks everyone else once, then gives up.
+    fn ask_strangers(&mut self) -> Result<(), GetError> {
+        let Some(id) = self.unavailable.first().copied() else { return Ok(()) };
+        let strangers = std::mem::take(&mut self.strangers);
+        if strangers.is_empty() {
+            let asked = self.places.len();
+            return Err(match &self.last_failure {
+                Some(last) => GetError::Unreachable { id, lost: self.lost, asked, last: last.clone() },
+                None => GetError::NotFound { id, asked },
+            });
+        }
+        self.dial(strangers);
+        let missing = std::mem::take(&mut self.unavailable);
+        self.step(Input::Demand(missing.into_iter().collect()));
+        Ok(())
+    }
+
+    fn translate(&mut self, Event { provider, what }: Event) -> Input {
+        match what {
+            ProviderEvent::Up(orders) => {
+                self.orders[provider] = Some(orders);
+                Input::Up(provider)
+            }
+            ProviderEvent::Block(data) => Input::Block(provider, data),
+            ProviderEvent::Missing(id) => Input::Missing(provider, id),
+            ProviderEvent::Lost(why) => Input::Lost(provider, why),
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.fetch.step(self.started.elapsed(), input, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Request(provider, want) => {
+                    let orders =
+                        self.orders[provider].as_ref().expect("only providers that are up are asked");
+                    match orders.try_send(want) {
+                        Ok(()) => {}
+                        // The stream has ended, and its task is about to say so.
+                        Err(mpsc::error::TrySendError::Closed(_)) => {}
+                        Err(mpsc::error::TrySendError::Full(_)) => {
+                            unreachable!("the mailbox holds a want for every block of the window")
+                        }
+                    }
+                }
+                Effect::Deliver(id, data) => {
+                    self.fetched.blocks += 1;
+                    self.fetched.bytes += data.len() as u64;
+                    (self.progress)(data.len() as u64);
+                    self.ready.insert(id, data);
+                }
+                Effect::Unavailable(id) => {
+                    self.unavailable.insert(id);
+                }
+                Effect::Drop(provider, why) => {
+                    let member = &self.network.committee.members()[self.places[provider]];
+                    tracing::info!(node = %member.node.short(), why, "passing over a provider");
+                    self.orders[provider] = None;
+                    self.lost += 1;
+                    self.last_failure = Some(why);
+                }
+            }
+        }
+    }
+}
+
+/// Asks and forwards answers over a link, and says why that ended.
+async fn converse(mut link: Link, provider: ProviderIndex, events: &mpsc::Sender<Event>) -> String {
+    if let Err(error) = link.writer.queue(&Start::Get(())).await {
+        return error.to_string();
+    }
+    let (orders, mailbox) = mpsc::channel(ORDERS);
+    let _ = events.send(Event { provider, what: ProviderEvent::Up(orders) }).await; // the source may be done
+    tokio::join!(read(link.reader, provider, events), write(link.writer, mailbox)).0
+}
+
+/// Forwards answers until the stream ends, and says why it did.
+async fn read(
+    mut reader: FrameReader<LinkStream>,
+    provider: ProviderIndex,
+    events: &mpsc::Sender<Event>,
+) -> String {
+    loop {
+        let mut data = Vec::new();
+        let what = match reader.read::<GetReply>(&mut data).await {
+            Ok(Some(Frame::Data)) => ProviderEvent::Block(data),
+            Ok(Some(Frame::Message(GetReply::Missing(id)))) => ProviderEvent::Missing(id),
+            Ok(None) => return "closed the stream".into(),
+            Err(error) => return error.to_string(),
+        };
+        if events.send(Event { provider, what }).await.is_err() {
+            return "nobody listens any more".into();
+        }
+    }
+}
+
+async fn write(mut writer: FrameWriter<LinkStream>, mut mailbox: mpsc::Receiver<Want>) {
+    while let Some(want) = mailbox.recv().await {
+        if let Err(error) = writer.message(&want).await {
+            tracing::debug!(%error, "could not ask"); // the reader reports the broken link
+            return;
+        }
+    }
+}
