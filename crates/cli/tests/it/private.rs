@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use data_encoding::BASE32_NOPAD;
 
-use crate::support::{World, noise};
+use crate::support::{World, kill, noise};
 
 /// Whether any file under a folder holds these bytes.
 fn holds(folder: &Path, needle: &[u8]) -> bool {
@@ -173,8 +173,13 @@ fn keys_are_never_written_over_and_never_left_for_nothing() {
     world.run(["--dry-run", "put", "--encrypt", "file", "--key-file", "key"]).ok();
     assert!(!world.path("key").exists());
 
-    // Nobody is there to store it: not one byte went out, so the key goes too.
-    world.run(["net", "down", "--dir", "net"]).ok();
+    // Two of four are gone: no certificate, but two nodes may hold it, so the key stays.
+    let nodes = world.nodes();
+    nodes[..2].iter().for_each(kill);
+    assert_eq!(problem(&["--encrypt", "file", "--key-file", "kept"]), (8, "put.no_quorum".into()));
+    assert_eq!(secret(&world.path("kept")).len(), 32);
+    // Nobody is there: not one byte went out, so the key goes too.
+    nodes[2..].iter().for_each(kill);
     assert_eq!(problem(&["--encrypt", "file", "--key-file", "key"]), (8, "put.no_quorum".into()));
     assert!(!world.path("key").exists());
     assert_eq!(fs::read_dir(world.path("tmp")).unwrap().count(), 0);
