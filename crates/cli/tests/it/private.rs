@@ -88,7 +88,17 @@ fn a_private_folder_hides_its_names_and_comes_back_whole() {
     assert!(world.path("back/sub/empty").is_dir());
     assert!(!holds(&world.path("net"), b"a telling name"), "a node knows a name");
 
-    // The CAR in it, the ciphertext as a CAR, and what makes no sense.
+    // The CAR in it, places that are taken, and what makes no sense.
+    let file = world.run(["put", "--encrypt", "tree/a telling name"]).ok().last_word().to_owned();
+    for (cid, key) in [(cid, "tree.key"), (&file, "tree/a telling name.key")] {
+        let taken = world.run_json(["get", cid, "--key", key, "-o", "back"]);
+        assert_eq!((taken.code, taken.reason().as_str()), (9, "file.exists"));
+    }
+    let no_car = world.run_json(["get", &file, "--key", "tree/a telling name.key", "--car", "-o", "x"]);
+    assert_eq!((no_car.code, no_car.reason().as_str()), (2, "get.private_kind"));
+    for name in ["tree/a telling name.key", "tree/a telling name.proof"] {
+        fs::remove_file(world.path(name)).unwrap();
+    }
     world.run(["get", cid, "--key", "tree.key", "--car", "-o", "inner.car"]).ok();
     let inner = world.run(["--dry-run", "put", "--car", "inner.car", "--bundle", "x"]).ok();
     assert_eq!(inner.last_word(), plain("tree"));
