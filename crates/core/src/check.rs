@@ -101,6 +101,8 @@ pub struct PieceChecker<M> {
     walk: Walk<M>,
     tree: TreeHasher,
     offset: u64,
+    /// Where the section under way starts: errors name it, however its bytes arrive.
+    section: u64,
     state: State,
 }
 
@@ -115,6 +117,7 @@ impl<M: Memory> PieceChecker<M> {
             walk: Walk::new(root, memory)?,
             tree: TreeHasher::default(),
             offset: 0,
+            section: 0,
             state: State::Header { expected, seen: 0 },
         })
     }
@@ -171,12 +174,12 @@ impl<M: Memory> PieceChecker<M> {
                 let id = *id;
                 let length = varint
                     .push(data[0])
-                    .map_err(|source| CheckError::Varint { offset: self.offset, source })?;
+                    .map_err(|source| CheckError::Varint { offset: self.section, source })?;
                 if let Some(length) = length {
                     let cid = id.to_cid().to_bytes();
                     let rest = length
                         .checked_sub(cid.len() as u64)
-                        .ok_or(CheckError::Order { expected: id, offset: self.offset })?;
+                        .ok_or(CheckError::Order { expected: id, offset: self.section })?;
                     if rest > BLOCK_BYTES_MAX as u64 {
                         return Err(CheckError::TooLarge { id, bytes: rest });
                     }
@@ -187,7 +190,7 @@ impl<M: Memory> PieceChecker<M> {
             State::Name { id, cid, seen, .. } => {
                 let taken = data.len().min(cid.len() - *seen);
                 if data[..taken] != cid[*seen..*seen + taken] {
-                    return Err(CheckError::Order { expected: *id, offset: self.offset });
+                    return Err(CheckError::Order { expected: *id, offset: self.section });
                 }
                 *seen += taken;
                 Ok(taken)
@@ -236,6 +239,7 @@ impl<M: Memory> PieceChecker<M> {
     }
 
     fn expect_next(&mut self) -> Result<(), CheckError<M::Error>> {
+        self.section = self.offset;
         self.state = match self.walk.next()? {
             Some(id) => State::Length { id, varint: Varint::default() },
             None => State::End,

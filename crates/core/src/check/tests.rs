@@ -52,6 +52,28 @@ fn a_canonical_piece_passes_however_it_is_cut() {
     }
 }
 
+/// The place was that of the piece of bytes in which the error came up.
+#[test]
+fn the_place_of_an_error_does_not_depend_on_how_the_bytes_arrive() {
+    let (root, blocks) = sample();
+    let bytes = car(&root, &blocks);
+    let section = car::header(&root).len();
+    for (place, value) in [(section, 0xff), (section + 1, 0xff), (section + 5, 0xff), (section + 20, 0xff)] {
+        let mut changed = bytes.clone();
+        changed[place..place + 8].fill(value);
+        let whole = check(root, &changed, bytes.len());
+        let (CheckError::Order { offset, .. } | CheckError::Varint { offset, .. }) =
+            whole.as_ref().unwrap_err()
+        else {
+            panic!("{whole:?}");
+        };
+        assert_eq!(*offset, section as u64);
+        for step in [1, 2, 7] {
+            assert_eq!(check(root, &changed, step), whole, "by {step}");
+        }
+    }
+}
+
 #[test]
 fn every_truncation_is_incomplete_and_every_addition_trails() {
     let (root, blocks) = sample();
