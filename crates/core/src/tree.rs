@@ -5,9 +5,7 @@
 //! the outboard and one 16 KiB group at hand, [`ChunkProof::make`] proves a chunk; [`ChunkProof::verify`] needs
 //! nothing but the root and the length. Format: docs/spec/piece.md, BLAKE3 paper §2.1.
 
-use blake3::hazmat::{
-    ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root,
-};
+use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 use blake3::{CHUNK_LEN, Hasher};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
@@ -30,6 +28,12 @@ const DEPTH_MAX: usize = 54;
 /// Length of the outboard of a piece of `bytes` bytes.
 pub fn outboard_bytes(bytes: u64) -> u64 {
     bytes.div_ceil(GROUP_BYTES).saturating_sub(1) * PAIR_BYTES as u64
+}
+
+/// Bytes in the left half of a tree of more than one chunk: the largest power of two below `bytes`. The function
+/// of that name in `blake3` overflows at the longest length, which a stranger may claim.
+fn left_subtree_len(bytes: u64) -> u64 {
+    1 << (bytes - 1).ilog2()
 }
 
 /// Number of chunks of a piece of `bytes` bytes; the empty piece has one empty chunk.
@@ -330,6 +334,19 @@ mod tests {
                 assert!(proof.verify(index + 1, &root, length).is_err());
                 assert!(proof.verify(index, &PieceRoot::new([0; 32]), length).is_err());
             }
+        }
+    }
+
+    #[test]
+    fn the_left_half_is_that_of_blake3_and_the_longest_length_has_one() {
+        for chunks in (0..53).map(|power| 1024_u64 << power) {
+            for bytes in [chunks + 1, 2 * chunks - 1, 2 * chunks] {
+                assert_eq!(left_subtree_len(bytes), blake3::hazmat::left_subtree_len(bytes), "{bytes}");
+            }
+        }
+        let nothing = ChunkProof { chunk: vec![], siblings: Bounded::new(vec![]).unwrap() };
+        for index in [0, 1, chunks(u64::MAX) - 1] {
+            assert_eq!(nothing.verify(index, &PieceRoot::new([0; 32]), u64::MAX), Err(ChunkError::Shape));
         }
     }
 
