@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use cid::Cid;
+use cid::multibase::{self, Base};
 use cid::multihash::Multihash;
+use cid::{Cid, Version};
 use ipld_core::serde::ExtractLinks;
 use sha2::{Digest, Sha256};
 
@@ -154,7 +155,7 @@ impl TryFrom<&Cid> for BlockId {
             .ok_or_else(|| CidError::Codec { cid: Box::new(*cid), codec: cid.codec() })?;
         let code = cid.hash().code();
         match (code, cid.hash().digest().try_into()) {
-            (SHA2_256, Ok(digest)) => Ok(Self { legacy: cid.version() == cid::Version::V0, codec, digest }),
+            (SHA2_256, Ok(digest)) => Ok(Self { legacy: cid.version() == Version::V0, codec, digest }),
             (IDENTITY, _) => Err(CidError::Identity { cid: Box::new(*cid) }),
             _ => Err(CidError::Hash { cid: Box::new(*cid), code }),
         }
@@ -199,6 +200,16 @@ impl std::str::FromStr for BlockId {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let cid: Cid = text.parse().map_err(|_| ParseError::NotACid)?;
+        // The library looks for a CID behind `/ipfs/`, and overlooks what follows it.
+        let name = text.split_once("/ipfs/").map_or(text, |(_, name)| name);
+        let bytes = if Version::is_v0_str(name) {
+            Base::Base58Btc.decode(name)
+        } else {
+            multibase::decode(name).map(|(_, bytes)| bytes)
+        };
+        if bytes.ok() != Some(cid.to_bytes()) {
+            return Err(ParseError::NotACid);
+        }
         Ok(Self::try_from(&cid)?)
     }
 }
@@ -280,6 +291,27 @@ mod tests {
             assert_eq!(crate::codec::decode::<BlockId>(&crate::codec::encode(&id), 64), Ok(id));
         }
         assert_eq!(BlockId::from_key(&[0; 34]), None);
+    }
+
+    /// Two names in one, or a name and a slip of the hand, were read as the first.
+    #[test]
+    fn what_follows_a_cid_in_a_text_is_not_overlooked() {
+        let id = leaf(1);
+        let upper = id.to_cid().to_string_of_base(Base::Base32Upper).unwrap();
+        let longer = multibase::encode(Base::Base32Lower, [&id.to_cid().to_bytes()[..], &[0]].concat());
+        for (text, expected) in [
+            (id.to_string(), Ok(id)),
+            (upper, Ok(id)),
+            (format!("/ipfs/{id}"), Ok(id)),
+            (longer, Err(ParseError::NotACid)),
+            (format!("{id}{id}"), Err(ParseError::NotACid)),
+            (format!("{id}aa"), Err(ParseError::NotACid)),
+            ("QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdGQm".to_owned(), Err(ParseError::NotACid)),
+            // Base "identity", in which not every CID can be written.
+            ("\0\u{1}r\0\u{7}\0b\0\0\0\t\u{6c4}".to_owned(), Err(ParseError::NotACid)),
+        ] {
+            assert_eq!(text.parse::<BlockId>(), expected, "{text}");
+        }
     }
 
     #[test]
