@@ -331,7 +331,8 @@ impl<'a> Dispersal<'a> {
         match ValidCertificate::from_receipts(statement.clone(), &self.receipts, self.committee) {
             Ok(certificate) => {
                 self.certificate = Some(certificate);
-                self.tail_ends = Some(now + TAIL_MAX.min(Duration::from_millis(500) + now / 2));
+                let tail = TAIL_MAX.min(Duration::from_millis(500) + now / 2);
+                self.tail_ends = (self.wait == Wait::Quorum).then(|| now + tail);
             }
             Err(_) => self.drop_liars(&statement, out),
         }

@@ -20,9 +20,9 @@ use rustix::io::Errno;
 
 use crate::folder_of;
 
-pub mod list;
 pub mod archive;
 pub mod content;
+pub mod list;
 pub mod range;
 
 /// Deepest folder that is written.

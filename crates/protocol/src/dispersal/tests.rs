@@ -268,4 +268,15 @@ fn a_slot_that_takes_a_trickle_is_lost() {
         }
     }
     panic!("a trickle goes on");
+/// The end of a tail that nobody waits for stayed due for ever, and the caller never slept.
+#[test]
+fn waiting_for_all_is_due_only_when_a_slot_is() {
+    let (network, offer) = network();
+    let mut dispersal = sealing(&network, &offer, Wait::All);
+    for slot in [0, 1, 2] {
+        step(&mut dispersal, seconds(2), receipt(&network, &offer, slot));
+    }
+    let due = dispersal.next_tick().unwrap();
+    assert!(due > seconds(2) + TAIL_MAX, "due at {due:?}");
+    assert!(step(&mut dispersal, due, Input::Lost(3, "reset".into())) || dispersal.next_tick() > Some(due));
 }
