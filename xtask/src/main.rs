@@ -2,12 +2,14 @@
 //!
 //! - `cargo xtask quick` looks at format, lints and unit tests: minutes.
 //! - `cargo xtask ci` does everything, down to a demo of the release binary.
+//! - `cargo xtask fuzz` gives hostile bytes to everything that reads them, for as long as you like.
 //!
 //! Every child process has a time limit ([`child`]). Whatever runs our own binary does so in a [`sandbox`]
 //! that leaves neither processes nor files behind, also after Ctrl-C ([`interrupt`]).
 
 mod child;
 mod ci;
+mod fuzz;
 mod interrupt;
 mod quick;
 mod sandbox;
@@ -33,11 +35,21 @@ struct Arguments {
 enum Command {
     /// Format, lints and unit tests.
     Quick,
-    /// Everything: tools, format, lints, documentation, licences, tests, release build, interop, offline, demo.
+    /// Everything: tools, format, lints, documentation, licences, tests, fuzzing, release build, interop, offline,
+    /// demo.
     Ci {
         /// Run this step alone; may be given several times.
         #[arg(long, value_name = "STEP", value_parser = ci::NAMES)]
         only: Vec<String>,
+    },
+    /// Fuzz targets, one after another (docs/fuzzing.md).
+    Fuzz {
+        /// Seconds that each target runs.
+        #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+        /// Targets to run; all if none is named.
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
     },
 }
 
@@ -60,5 +72,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
     Ok(match &arguments.command {
         Command::Quick => quick::run(&workspace),
         Command::Ci { only } => ci::run(&workspace, only),
+        Command::Fuzz { seconds, targets } => {
+            fuzz::run(&workspace, &fuzz::Plan { seconds: *seconds, targets, locked: false })?;
+            true
+        }
     })
 }

@@ -43,6 +43,11 @@ impl Workspace {
         self.target.join("tools")
     }
 
+    /// Where fuzz targets are built and run, apart from all other builds.
+    pub(crate) fn fuzzing(&self) -> PathBuf {
+        self.target.join("fuzz")
+    }
+
     /// The release build of `holdfast`.
     ///
     /// # Errors

@@ -24,12 +24,13 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 const PYTHON_PROBE: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 
 /// Must succeed, else the Debian packages are missing.
-const REQUIRED: [(&str, &[&str], &str); 5] = [
+const REQUIRED: [(&str, &[&str], &str); 6] = [
     ("python3", &["-c", PYTHON_PROBE], "python3 python3-venv"),
     ("node", &["--version"], "nodejs"),
     ("npm", &["--version"], "npm"),
     ("git", &["--version"], "git"),
     ("unshare", &["--version"], "util-linux"),
+    ("c++", &["--version"], "g++"),
 ];
 
 /// Looks for what must be there, and installs the rest.

@@ -1,0 +1,148 @@
+//! A dispersal ends once, in bounded time, with a certificate if and only if enough slots signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use holdfast_core::bls::Signature;
+use holdfast_core::id::PieceRoot;
+use holdfast_fuzz::fixed::{LARGER, cid};
+use holdfast_fuzz::script::Script;
+use holdfast_proofs::profile::Profile;
+use holdfast_protocol::dispersal::{ATTEMPTS_MAX, Dispersal, Effect, Input, Wait};
+use holdfast_protocol::put::{Offer, PutReply, PutRequest, Reason, Refusal};
+
+const ROOT: PieceRoot = PieceRoot::new([3; 32]);
+const PIECE_BYTES: u64 = 100;
+const SLOTS: u8 = 4;
+
+/// Ticks that a dispersal may need to its end when nobody answers any more: every attempt of every slot ends
+/// in a window and a pause.
+const TICKS_MAX: u32 = 4 * 2 * (ATTEMPTS_MAX + 2) * SLOTS as u32;
+
+/// What each slot signs if it is honest.
+pub(crate) static RECEIPTS: LazyLock<Vec<Signature>> = LazyLock::new(|| {
+    let statement = offer().statement(ROOT);
+    (0..u16::from(SLOTS)).map(|slot| LARGER.receipt(&statement, slot).1).collect()
+});
+
+fn offer() -> Offer {
+    Offer::without_ledger(&LARGER.committee, Profile::COPY4, cid(), PIECE_BYTES)
+}
+
+/// A dispersal with what its caller knows.
+struct Run<'a> {
+    dispersal: Dispersal<'a>,
+    now: Duration,
+    root: bool,
+    done: bool,
+    /// Slots that were told to seal, and did not sign since.
+    sealing: BTreeSet<u16>,
+    /// Slots whose honest receipt arrived while they were sealing.
+    honest: BTreeSet<u16>,
+    dials: BTreeMap<u16, u32>,
+}
+
+pub(crate) fn judge(mut script: Script<'_>) {
+    let wait = [Wait::Quorum, Wait::All][usize::from(script.below(2))];
+    let mut out = Vec::new();
+    let dispersal = Dispersal::new(&LARGER.committee, offer(), wait, &mut out).expect("a good offer");
+    let mut run = Run {
+        dispersal,
+        now: Duration::ZERO,
+        root: false,
+        done: false,
+        sealing: BTreeSet::new(),
+        honest: BTreeSet::new(),
+        dials: BTreeMap::new(),
+    };
+    run.check(&out);
+    while !script.is_over() {
+        let input = run.input(&mut script);
+        run.step(input);
+    }
+    run.end();
+}
+
+impl Run<'_> {
+    fn input(&mut self, script: &mut Script<'_>) -> Input {
+        let slot = u16::from(script.below(SLOTS));
+        let reply = |reply| Input::Reply(slot, reply);
+        match script.below(13) {
+            0 => Input::Connected(slot),
+            1 => reply(PutReply::Accept(0)),
+            2 => reply(PutReply::Accept(PIECE_BYTES)),
+            3 => reply(PutReply::Accept(script.long())),
+            4 => reply(PutReply::Receipt(RECEIPTS[usize::from(slot)])),
+            5 => reply(PutReply::Receipt(RECEIPTS[usize::from(script.below(SLOTS))])),
+            6 => reply(PutReply::Receipt(Signature::new([script.byte(); 48]))),
+            7 => reply(PutReply::Refuse(Refusal::new(Reason::Quota, "full"))),
+            8 => Input::Progress(slot),
+            9 => Input::Streamed(slot),
+            10 => Input::Lost(slot, "reset".into()),
+            11 => Input::Root(ROOT),
+            _ => {
+                self.now += Duration::from_millis(100) * script.byte().into();
+                Input::Tick
+            }
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        self.root |= matches!(input, Input::Root(_));
+        if let Input::Reply(slot, PutReply::Receipt(signature)) = &input
+            && !self.done
+            && self.sealing.remove(slot)
+            && *signature == RECEIPTS[usize::from(*slot)]
+        {
+            self.honest.insert(*slot);
+        }
+        let mut out = Vec::new();
+        self.dispersal.step(self.now, input, &mut out);
+        self.check(&out);
+    }
+
+    fn check(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            assert!(!self.done, "{effect:?} after the end");
+            match effect {
+                Effect::Dial(slot) => {
+                    let dials = self.dials.entry(*slot).or_default();
+                    *dials += 1;
+                    // Once more for a slot that holds the piece already.
+                    assert!(*dials <= ATTEMPTS_MAX + 1, "slot {slot} is dialed for ever");
+                }
+                Effect::Send(slot, PutRequest::Seal(root)) => {
+                    assert!(self.root && *root == ROOT, "sealed before the root was known");
+                    self.sealing.insert(*slot);
+                }
+                Effect::Send(_, PutRequest::Open(sent)) => assert_eq!(*sent, offer()),
+                Effect::Close(slot) => {
+                    self.sealing.remove(slot);
+                }
+                Effect::Stream(_) | Effect::FindRoot => {}
+                Effect::Done => self.done = true,
+            }
+        }
+    }
+
+    /// Nobody answers any more: the dispersal must end by itself.
+    fn end(mut self) {
+        self.step(Input::Root(ROOT));
+        for _ in 0..TICKS_MAX {
+            let Some(due) = self.dispersal.next_tick().filter(|_| !self.done) else { break };
+            self.now = self.now.max(due);
+            self.step(Input::Tick);
+        }
+        assert!(self.done, "a dispersal that does not end");
+        let needed = usize::from(Profile::COPY4.q);
+        let certificate = self.dispersal.into_outcome().certificate;
+        assert_eq!(certificate.is_some(), self.honest.len() >= needed, "{:?}", self.honest);
+        if let Some(valid) = certificate {
+            let bare = valid.certificate().clone();
+            assert_eq!(valid.statement(), &offer().statement(ROOT));
+            assert!(valid.signers().iter().eq(self.honest), "who signed");
+            assert_eq!(bare.verify(&LARGER.committee).as_ref(), Ok(&valid));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Every wire type, under the number that selects it in the input of the target `codec`.
+
+use std::any::type_name;
+use std::fmt::Debug;
+
+use holdfast_core::block::BlockId;
+use holdfast_core::bls::{self, Possession};
+use holdfast_core::codec::{self, Bounded, Text};
+use holdfast_core::ed25519;
+use holdfast_core::frame::MESSAGE_BYTES_MAX;
+use holdfast_core::id::{
+    Amount, BoxKey, CommitteeId, Epoch, NetworkId, NodeId, OrderId, PieceRoot, Salt, Timestamp,
+};
+use holdfast_core::tree::{ChunkProof, Sibling};
+use holdfast_enclave::call::{Answer, Availability, Call, Identity};
+use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
+use holdfast_proofs::certificate::{CERTIFICATE_BYTES_MAX, Certificate};
+use holdfast_proofs::committee::CommitteeRecord;
+use holdfast_proofs::genesis::{
+    GENESIS_BYTES_MAX, Genesis, GenesisProofs, Member, MemberProof, PROOFS_BYTES_MAX, Weight,
+};
+use holdfast_proofs::profile::Profile;
+use holdfast_proofs::statement::{Coding, Durability, Statement};
+use holdfast_protocol::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
+use holdfast_protocol::get::{GetReply, WANT_MAX, Want};
+use holdfast_protocol::put::{Offer, PutReply, PutRequest, Reason, Refusal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Longest chunk proof: a whole chunk and 54 siblings.
+pub const CHUNK_PROOF_BYTES_MAX: usize = 4096;
+
+/// A type that travels.
+pub struct WireType {
+    name: fn() -> &'static str,
+    check: fn(&[u8], usize),
+    max: usize,
+}
+
+/// All of them. A new one goes to the end, or the corpora of others lose their meaning.
+pub const TYPES: &[WireType] = &[
+    // core
+    message::<BlockId>(),
+    message::<Bounded<BlockId, WANT_MAX>>(),
+    message::<Text<64>>(),
+    message::<Amount>(),
+    message::<Epoch>(),
+    message::<Timestamp>(),
+    message::<NetworkId>(),
+    message::<NodeId>(),
+    message::<PieceRoot>(),
+    message::<CommitteeId>(),
+    message::<OrderId>(),
+    message::<Salt>(),
+    message::<BoxKey>(),
+    message::<ed25519::PublicKey>(),
+    message::<ed25519::Signature>(),
+    message::<bls::PublicKeyBytes>(),
+    message::<bls::Signature>(),
+    message::<Possession>(),
+    message::<Sibling>(),
+    wire_type::<ChunkProof>(CHUNK_PROOF_BYTES_MAX),
+    // proofs
+    wire_type::<Genesis>(GENESIS_BYTES_MAX),
+    wire_type::<Member>(GENESIS_BYTES_MAX),
+    message::<Weight>(),
+    message::<Profile>(),
+    wire_type::<GenesisProofs>(PROOFS_BYTES_MAX),
+    wire_type::<MemberProof>(PROOFS_BYTES_MAX),
+    wire_type::<CommitteeRecord>(GENESIS_BYTES_MAX),
+    message::<Statement>(),
+    message::<Coding>(),
+    message::<Durability>(),
+    wire_type::<Certificate>(CERTIFICATE_BYTES_MAX),
+    wire_type::<Bundle>(BUNDLE_BYTES_MAX),
+    // protocol
+    message::<PutRequest>(),
+    message::<Offer>(),
+    message::<PutReply>(),
+    message::<Refusal>(),
+    message::<Reason>(),
+    message::<Want>(),
+    message::<GetReply>(),
+    message::<AskRequest>(),
+    message::<AskReply>(),
+    message::<PieceInfo>(),
+    message::<NodeInfo>(),
+    // enclave
+    message::<Call>(),
+    message::<Availability>(),
+    message::<Answer>(),
+    message::<Identity>(),
+];
+
+const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {
+    WireType { name: type_name::<T>, check: check::<T>, max }
+}
+
+const fn message<T: Serialize + DeserializeOwned + PartialEq + Debug>() -> WireType {
+    wire_type::<T>(MESSAGE_BYTES_MAX)
+}
+
+impl WireType {
+    /// Decodes bytes as this type; see [`check`].
+    ///
+    /// # Panics
+    /// As [`check`] does.
+    pub fn check(&self, bytes: &[u8]) {
+        (self.check)(bytes, self.max);
+    }
+}
+
+/// Decodes bytes as a `T`.
+///
+/// # Panics
+/// If they are accepted without being the one encoding of their value.
+pub fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8], max: usize) {
+    if let Ok(value) = codec::decode::<T>(bytes, max) {
+        let again = codec::encode(&value);
+        assert_eq!(again, bytes, "a second encoding of {value:?}");
+        assert_eq!(codec::decode::<T>(&again, max).as_ref(), Ok(&value), "another value");
+    }
+}
+
+/// An input of the target `codec`: the type's number, then the value.
+///
+/// # Panics
+/// If the type is not in [`TYPES`].
+pub fn seed<T: Serialize>(value: &T) -> Vec<u8> {
+    let place = TYPES.iter().position(|known| (known.name)() == type_name::<T>());
+    let place = place.unwrap_or_else(|| panic!("{} is not in the list of wire types", type_name::<T>()));
+    let mut bytes = vec![u8::try_from(place).expect("fewer than 256 types")];
+    bytes.extend(codec::encode(value));
+    bytes
+}
