@@ -1,0 +1,74 @@
+//! What is measured: one file per operation. Each answers its figures; that a bound is missed is no error.
+
+use crate::figure::Figure;
+use crate::ground::{BenchError, Ground, Networks};
+
+mod cid;
+mod get;
+mod memory;
+mod put;
+mod small;
+mod verify;
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Storing a large file.
+    Put,
+    /// Fetching a large file.
+    Get,
+    /// Storing one byte, and many small pieces.
+    Small,
+    /// Checking a certificate.
+    Verify,
+    /// Naming a file.
+    Cid,
+    /// How much memory storing and fetching take.
+    Memory,
+}
+
+/// How large the measurements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of the file that is put, fetched and hashed.
+    pub file_bytes: u64,
+    /// Bytes of the largest file whose memory is measured.
+    pub memory_bytes: u64,
+    /// How many small pieces are put.
+    pub pieces: usize,
+}
+
+impl Sizes {
+    /// The sizes for which the bounds were set.
+    pub const STANDARD: Self = Self { file_bytes: 512 << 20, memory_bytes: 8 << 30, pieces: 10_000 };
+}
+
+/// Measures one operation.
+///
+/// If the future is dropped, processes are ended and networks stopped; files stay in the ground's folder.
+///
+/// # Errors
+/// If it cannot be measured.
+pub async fn measure(
+    operation: Operation,
+    sizes: &Sizes,
+    ground: &Ground,
+    networks: &impl Networks,
+) -> Result<Vec<Figure>, BenchError> {
+    match operation {
+        Operation::Put => put::measure(sizes.file_bytes, ground, networks).await,
+        Operation::Get => get::measure(sizes.file_bytes, ground, networks).await,
+        Operation::Small => small::measure(sizes.pieces, ground, networks).await,
+        Operation::Verify => verify::measure(ground).await,
+        Operation::Cid => cid::measure(sizes.file_bytes, ground).await,
+        Operation::Memory => memory::measure(sizes.memory_bytes, ground, networks).await,
+    }
+}
+
+/// A path as an argument; the ground's folder has a name that is text.
+fn word(path: &std::path::Path) -> Result<&str, BenchError> {
+    path.to_str().ok_or_else(|| BenchError::File {
+        path: path.to_owned(),
+        source: std::io::Error::new(std::io::ErrorKind::InvalidFilename, "the name is not UTF-8"),
+    })
+}
