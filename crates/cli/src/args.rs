@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::OsStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use holdfast_bench::runner::RUNS;
 use holdfast_core::block::BlockId;
 use holdfast_core::id::{NetworkId, Timestamp};
 use holdfast_proofs::genesis::Weight;
@@ -111,6 +112,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME", default_value = ImportProfile::UNIXFS_V1_2025.name, value_parser = import_profile)]
         profile: ImportProfile,
     },
+    /// Measure this machine: each operation against the work that cannot be left out
+    Bench(BenchArgs),
     /// Networks: found one, or run one on this machine
     #[command(subcommand)]
     Net(NetCommand),
@@ -201,6 +204,59 @@ pub(crate) struct VerifyArgs {
     /// Also check that this is the file or folder that was stored
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// What `bench` can measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchName {
+    /// Storing a large file
+    Put,
+    /// Fetching a large file
+    Get,
+    /// Storing one byte, and many small pieces
+    Small,
+    /// Checking a certificate
+    Verify,
+    /// Naming a file
+    Cid,
+    /// Peak memory; needs five times the size on disk
+    Memory,
+}
+
+impl BenchName {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Put, Self::Get, Self::Small, Self::Verify, Self::Cid, Self::Memory];
+
+    /// The word of the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Get => "get",
+            Self::Small => "small",
+            Self::Verify => "verify",
+            Self::Cid => "cid",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// What to measure [default: everything]
+    #[arg(value_name = "NAME", value_enum)]
+    pub(crate) names: Vec<BenchName>,
+    /// Size of the files, such as 64MiB [default: 512MiB; of the largest file for memory 8GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) size: Option<u64>,
+    /// How many small pieces are stored [default: 10000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) pieces: Option<u16>,
+    /// Runs of which the median is taken
+    #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = clap::value_parser!(u16).range(1..100))]
+    pub(crate) runs: u16,
+    /// Where to work: a folder on the disk that is to be measured [default: the system's temporary folder]
+    #[arg(long, value_name = "D")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -333,6 +389,20 @@ fn duration(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
 }
 
+fn size(text: &str) -> Result<u64, String> {
+    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let number: u64 = number.parse().map_err(|_| "a number and a unit, such as 64MiB or 8GiB".to_owned())?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        other => return Err(format!("unknown unit {other:?}; use B, KiB, MiB or GiB")),
+    };
+    number.checked_mul(factor).filter(|bytes| *bytes > 0).ok_or_else(|| "from 1B to 2^64 - 1".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,6 +420,25 @@ mod tests {
         for bad in ["", "tomorrow", "-5", "1969-01-01T00:00:00Z"] {
             assert!(timestamp(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [("1", 1), ("100B", 100), ("4KiB", 4096), ("64MiB", 64 << 20), ("8GiB", 8 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes));
+        }
+        for bad in ["", "0", "MiB", "1MB", "-1", "1.5GiB", "99999999999GiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bench_names_are_the_words_of_the_command_line() {
+        for name in BenchName::ALL {
+            assert_eq!(BenchName::from_str(name.word(), false), Ok(name));
+        }
+        assert_eq!(BenchName::value_variants(), BenchName::ALL);
     }
 
     #[test]

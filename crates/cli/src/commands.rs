@@ -9,6 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 pub(crate) mod cert;
+mod bench;
 mod cid;
 mod demo;
 pub(crate) mod doctor;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Ls(args) => ls::run(&args, common, output).await,
             Command::Cert(command) => cert::run(command, output),
             Command::Cid { file, profile } => cid::run(file, profile, output).await,
+            Command::Bench(args) => bench::run(&args, common, output).await,
             Command::Net(command) => net::run(command, common, output).await,
             Command::Node(command) => node::run(command, common, output).await,
             Command::Doctor(args) => doctor::run(&args, common, output).await,

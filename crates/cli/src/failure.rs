@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Display;
 
+use holdfast_bench::ground::BenchError;
 use holdfast_client::ask::AskError;
 use holdfast_client::check::CheckError;
 use holdfast_client::get::GetError;
@@ -263,6 +264,15 @@ impl From<EncryptError> for Failure {
             EncryptError::Source(error) => error.into(),
             EncryptError::Read { ref source, .. } => Self::of(Exit::of_file(source), "file.read", &error),
             EncryptError::Scratch(_) => Self::of(Exit::Internal, "local", &error),
+        }
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        match &error {
+            BenchError::Room { .. } => Self::of(Exit::Quota, "bench.room", &error),
+            _ => Self::of(Exit::Internal, "bench.failed", &error),
         }
     }
 }

@@ -20,11 +20,16 @@ mod supervisor;
 fn main() -> ExitCode {
     // In software mode the enclave is this very program under a hidden name, and links nothing else into
     // its life: no runtime, no configuration.
+    // A floor of `bench` is the same, under another.
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == holdfast_node::trusted::SUBCOMMAND) {
+    let (first, second): (OsString, OsString) =
+        (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if first == holdfast_node::trusted::SUBCOMMAND {
         log("warn", false);
-        let folder: OsString = words.next().unwrap_or_default();
-        return holdfast_enclave::service::main(folder.as_ref());
+        return holdfast_enclave::service::main(second.as_ref());
+    }
+    if first == holdfast_bench::floor::SUBCOMMAND {
+        return holdfast_bench::floor::main(&second);
     }
     let args = match args::Args::try_parse() {
         Ok(args) => args,

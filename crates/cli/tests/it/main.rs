@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod cert;
+mod bench;
 mod demo;
 mod doctor;
 mod found;
