@@ -13,7 +13,7 @@ use holdfast_core::explain;
 use serde::{Deserialize, Serialize};
 
 use crate::figure::Unit;
-use crate::link::LinkError;
+use holdfast_net::link::tls::TlsError;
 
 mod cid;
 mod direct;
@@ -101,7 +101,7 @@ enum FloorError {
     #[error("could not move or write data")]
     Io(#[from] io::Error),
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Link(#[from] TlsError),
     #[error("could not set up TLS")]
     Tls(#[from] tokio_rustls::rustls::Error),
     #[error("{got} of {expected} bytes arrived")]

@@ -9,12 +9,10 @@
 //! - [`figures`]: what is measured, one file per operation.
 //! - [`ground`]: folders, files of random bytes, networks and processes that a measurement needs.
 //! - [`client`]: the one place that calls the client library.
-//! - [`link`]: TLS over plain TCP between peers, as the floors use it.
 
 pub mod client;
 pub mod figure;
 pub mod figures;
 pub mod floor;
 pub mod ground;
-pub mod link;
 pub mod runner;

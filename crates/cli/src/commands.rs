@@ -8,8 +8,8 @@ use crate::args::{Command, Common};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
-pub(crate) mod cert;
 mod bench;
+pub(crate) mod cert;
 mod cid;
 mod demo;
 pub(crate) mod doctor;

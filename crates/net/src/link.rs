@@ -20,7 +20,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use crate::frames::{FrameReader, FrameWriter, split};
 use crate::swarm::{OpenError, StartError};
 
-mod tls;
+pub mod tls;
 
 /// Bytes read from the socket at once. TLS by itself reads a few KiB a time, which costs a system call each.
 const READ_BYTES: usize = 128 << 10;
@@ -190,7 +190,8 @@ impl Listener {
         let socket = socket(address).ok_or_else(unfit).map_err(failed)?;
         let listener = TcpListener::bind(socket).await.map_err(failed)?;
         let taken = listener.local_addr().map_err(failed)?;
-        let config = tls::server(key).map_err(|error| StartError::Transport(error.to_string()))?;
+        let config = tls::server(key, tls::Cipher::Aes128)
+            .map_err(|error| StartError::Transport(error.to_string()))?;
         let address =
             Multiaddr::empty().with(taken.ip().into()).with(Protocol::Tcp(taken.port())).with(Protocol::Tls);
         Ok(Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)), address })

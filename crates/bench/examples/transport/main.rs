@@ -17,7 +17,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use holdfast_bench::link::Cipher;
+use holdfast_net::link::tls::Cipher;
 use libp2p::{Multiaddr, PeerId};
 
 use crate::wire::{FRAME_BYTES, Link};

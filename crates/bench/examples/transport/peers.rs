@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::{AsyncRead, AsyncWrite, Future, StreamExt};
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
-use holdfast_bench::link::{self, Cipher};
+use holdfast_net::link::tls::{self as link, Cipher};
 use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade, UpgradeInfo};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{
@@ -109,7 +109,7 @@ struct Insisting {
 }
 
 impl Insisting {
-    fn new(key: &Keypair, cipher: Cipher) -> Result<Self, link::LinkError> {
+    fn new(key: &Keypair, cipher: Cipher) -> Result<Self, link::TlsError> {
         let mut server = link::server(key, cipher)?;
         server.alpn_protocols = vec![b"libp2p".to_vec()];
         let client = tls::make_client_config(key, None)?;

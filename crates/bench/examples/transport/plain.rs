@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use holdfast_bench::link::{self, Cipher};
+use holdfast_net::link::tls::{self as link, Cipher};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, identity::Keypair};
 use tokio::io::BufReader;

@@ -8,7 +8,7 @@ use libp2p::identity::Keypair;
 use tokio_rustls::rustls::{ClientConnection, ServerConnection, StreamOwned};
 
 use super::{FloorError, join};
-use crate::link::{self, Cipher};
+use holdfast_net::link::tls::{self as link, Cipher};
 
 /// Bytes read from the socket at once; rustls alone would read 4 KiB at a time.
 const READ_BYTES: usize = 256 << 10;

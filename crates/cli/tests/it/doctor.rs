@@ -64,7 +64,8 @@ fn dead_nodes_and_open_keys_are_found() {
     assert_eq!(failed(&open), (2, "doctor.node_keys".into(), vec!["doctor.node_keys".into()]));
     assert!(open.stdout.contains("1 pieces"), "{open:?}");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::write(second.file("store/index.redb"), "no database").unwrap();
+    fs::remove_dir_all(second.file("store/log")).unwrap();
+    fs::write(second.file("store/log"), "no folder").unwrap();
     let store = failed(&world.run_json(["doctor", "--dir", dir]));
     assert_eq!(store, (1, "doctor.node_store".into(), vec!["doctor.node_store".into()]));
     let none = failed(&world.run_json(["doctor", "--dir", "nowhere"]));

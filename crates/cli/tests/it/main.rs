@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)] // helpers outside of test functions are test code as well
 
 mod bad_input;
-mod cert;
 mod bench;
+mod cert;
 mod demo;
 mod doctor;
 mod found;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Run, World, kill};
+use crate::support::{Run, World, kill, noise};
 
 /// Exit code, reason, and the status of every step.
 fn way(run: &Run) -> (i32, String, Vec<String>) {
@@ -19,7 +19,7 @@ fn expected(code: i32, reason: &str, steps: [&str; 5]) -> (i32, String, Vec<Stri
 fn the_first_broken_step_is_told() {
     let (ok, no, not) = ("ok", "failed", "not-tried");
     let world = World::with_network(4);
-    world.file("file", "kept");
+    world.file("file", noise(300_000, 1)); // large enough for a file of its own on each node
     let cid = world.run(["put", "file", "--wait", "all"]).ok().last_word().to_owned();
     let why = |cid: &str| way(&world.run_json(["why", cid]));
     assert_eq!(why(&cid), expected(0, "", [ok; 5]));

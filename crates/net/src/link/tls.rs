@@ -2,9 +2,8 @@
 //!
 //! Certificates are those of libp2p: self-signed, with the peer key's signature over the certificate's key, so
 //! that both ends know whose peer id is at the other. What differs from libp2p's own TLS: another protocol name
-//! ([`PROTOCOL`]), no key log, no session tickets, and AES-128 in GCM, which is several times faster where the processor
-//! helps. libp2p lists ChaCha20 first, and the first of the client's list that the server knows is taken: a server that
-//! knows one cipher only decides.
+//! ([`ALPN`]), no key log, and a cipher that the server chooses. libp2p lists ChaCha20 first, and the first of the
+//! client's list that the server knows is taken; a server that knows one cipher only decides.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -17,15 +16,15 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::{
     self, CertificateError, ClientConfig, CommonState, DigitallySignedStruct, DistinguishedName, NoKeyLog,
-    ServerConfig, SignatureScheme, version,
+    ServerConfig, SignatureScheme, SupportedCipherSuite, version,
 };
 
-/// Protocol name in the handshake.
-const PROTOCOL: &[u8] = b"holdfast/1";
+/// Protocol name in the handshake: that of [`holdfast/1` links](super).
+const ALPN: &[u8] = b"holdfast/1";
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TlsError {
+pub enum TlsError {
     /// No certificate could be made from the key.
     #[error("could not make a certificate")]
     Certificate(#[from] GenError),
@@ -40,39 +39,58 @@ pub(super) enum TlsError {
     Anonymous,
 }
 
+/// Which cipher a server insists on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cipher {
+    /// AES-128 in GCM.
+    Aes128,
+    /// AES-256 in GCM.
+    Aes256,
+    /// ChaCha20 with Poly1305.
+    ChaCha20,
+}
+
+impl Cipher {
+    fn suite(self) -> SupportedCipherSuite {
+        match self {
+            Self::Aes128 => aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,
+            Self::Aes256 => aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384,
+            Self::ChaCha20 => aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        }
+    }
+}
+
 /// What a client needs to reach `peer`, and nobody else, under `key`.
 ///
 /// # Errors
 /// If no certificate can be made.
-pub(super) fn client(key: &Keypair, peer: PeerId) -> Result<ClientConfig, TlsError> {
+pub fn client(key: &Keypair, peer: PeerId) -> Result<ClientConfig, TlsError> {
     let mut config = tls::make_client_config(key, Some(peer))?;
-    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    config.alpn_protocols = vec![ALPN.to_vec()];
     config.key_log = Arc::new(NoKeyLog);
     Ok(config)
 }
 
-/// What a server needs to answer under `key`.
+/// What a server needs to answer under `key` with one cipher.
 ///
 /// # Errors
 /// If no certificate can be made.
-pub(super) fn server(key: &Keypair) -> Result<ServerConfig, TlsError> {
+pub fn server(key: &Keypair, cipher: Cipher) -> Result<ServerConfig, TlsError> {
     let certificate = tls::make_server_config(key)?.cert_resolver;
-    let provider = CryptoProvider {
-        cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
-        ..aws_lc_rs::default_provider()
-    };
+    let provider = CryptoProvider { cipher_suites: vec![cipher.suite()], ..aws_lc_rs::default_provider() };
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&version::TLS13])?
         .with_client_cert_verifier(Arc::new(AnyPeer))
         .with_cert_resolver(certificate);
-    config.alpn_protocols = vec![PROTOCOL.to_vec()];
-    // Links are kept open instead of resumed.
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    // Whoever only sends never reads tickets, and a socket closed over unread bytes resets the connection: what is
+    // still on its way is lost.
     config.send_tls13_tickets = 0;
     Ok(config)
 }
 
 /// The name under which libp2p peers address each other in a handshake: none.
-pub(super) fn server_name() -> ServerName<'static> {
+pub fn server_name() -> ServerName<'static> {
     ServerName::IpAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into())
 }
 
@@ -80,7 +98,7 @@ pub(super) fn server_name() -> ServerName<'static> {
 ///
 /// # Errors
 /// If the peer sent no certificate, or an unreadable one.
-pub(super) fn peer(state: &CommonState) -> Result<PeerId, TlsError> {
+pub fn peer(state: &CommonState) -> Result<PeerId, TlsError> {
     let certificates = state.peer_certificates().unwrap_or_default();
     let first = certificates.first().ok_or(TlsError::Anonymous)?;
     Ok(certificate::parse(first)?.peer_id())

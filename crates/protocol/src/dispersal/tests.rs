@@ -268,6 +268,8 @@ fn a_slot_that_takes_a_trickle_is_lost() {
         }
     }
     panic!("a trickle goes on");
+}
+
 /// The end of a tail that nobody waits for stayed due for ever, and the caller never slept.
 #[test]
 fn waiting_for_all_is_due_only_when_a_slot_is() {

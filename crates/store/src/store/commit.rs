@@ -7,16 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use holdfast_core::block::BlockId;
-use holdfast_core::check::Checked;
-use holdfast_core::id::Epoch;
 
-use super::draft::PLACED_LEN;
 use super::files;
 use super::{CommitError, Shared, Store, lock};
 use crate::disk::DiskFile;
-use crate::index::{Applied, Changes, PieceRow, Place};
-use crate::log::{Key, PieceHead, Promise, Record, SEGMENT_BYTES, SEGMENT_HEAD_BYTES};
-use crate::spill::SpillLog;
+use crate::index::{Applied, Place};
+use crate::log::{Key, SEGMENT_BYTES, SEGMENT_HEAD_BYTES};
 
 /// Bytes of one group, beyond which the rest waits for the next: more would only wait longer.
 const GROUP_BYTES: usize = 4 << 20;
@@ -27,44 +23,12 @@ const CHECKPOINT_BYTES: u64 = 8 << 20;
 const LAZY: Duration = Duration::from_millis(20);
 const LAZY_MAX: usize = 1024;
 
+mod change;
+
+pub(super) use change::{Addition, Change};
+
 /// Called once the change is durable, or is not.
 pub(super) type Done = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
-
-/// Something to be made durable.
-pub(super) enum Change {
-    Add(Addition),
-    Promise {
-        cid: BlockId,
-        promise: Promise,
-    },
-    Certificate {
-        cid: BlockId,
-        bytes: Vec<u8>,
-    },
-    /// A piece goes, unless a promise lasts beyond this epoch by now.
-    Remove {
-        cid: BlockId,
-        epoch: Epoch,
-    },
-    /// A record that is still needed moves out of a segment.
-    Move {
-        record: Record,
-        body: Vec<u8>,
-        from: Place,
-    },
-}
-
-/// A piece that was checked to its end.
-pub(super) struct Addition {
-    pub(super) cid: BlockId,
-    pub(super) checked: Checked,
-    pub(super) blocks: SpillLog<PLACED_LEN>,
-    /// Bytes and outboard of a small piece; a large one lies in its own files.
-    pub(super) content: Option<(Vec<u8>, Vec<u8>)>,
-    pub(super) promise: Option<Promise>,
-    /// Bytes reserved for it, which count as held from now on.
-    pub(super) reserved: super::draft::Reservation,
-}
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -387,66 +351,6 @@ impl Shared {
             && let Err(error) = files::remove_own(&*self.disk, &checked.root)
         {
             tracing::error!(%error, root = %checked.root.short(), "could not remove a piece that was never finished");
-        }
-    }
-}
-
-impl Change {
-    /// About how much it adds to the log.
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Add(Addition { content: Some((data, outboard)), .. }) => data.len() + outboard.len() + 512,
-            Self::Move { body, .. } => body.len() + 512,
-            _ => 512,
-        }
-    }
-
-    fn append(&self, writer: &Writer, buffer: &mut Vec<u8>) -> Vec<Place> {
-        let mut places = Vec::new();
-        let mut append = |record: &Record, body: [&[u8]; 2]| {
-            let extent = record.append(&writer.key, body, writer.end, buffer);
-            places.push(Place::new(writer.segment, extent));
-        };
-        match self {
-            Self::Add(Addition { cid, checked, content, promise, .. }) => {
-                let head =
-                    PieceHead { cid: *cid, root: checked.root, bytes: checked.bytes, blocks: checked.blocks };
-                match content {
-                    Some((data, outboard)) => append(&Record::Piece(head), [data, outboard]),
-                    None => append(&Record::Own(head), [&[], &[]]),
-                }
-                if let Some(promise) = promise {
-                    append(&Record::Promise(*cid, promise.clone()), [&[], &[]]);
-                }
-            }
-            Self::Promise { cid, promise } => append(&Record::Promise(*cid, promise.clone()), [&[], &[]]),
-            Self::Certificate { cid, bytes } => append(&Record::Certificate(*cid, bytes.clone()), [&[], &[]]),
-            Self::Remove { cid, .. } => append(&Record::Removal(*cid), [&[], &[]]),
-            Self::Move { record, body, .. } => append(record, [body, &[]]),
-        }
-        places
-    }
-
-    fn show(&self, places: &[Place], changes: &Changes<'_>) -> Result<(), redb::Error> {
-        match self {
-            Self::Add(Addition { cid, checked, blocks, content, promise, .. }) => {
-                let row = PieceRow {
-                    root: checked.root,
-                    bytes: checked.bytes,
-                    blocks: checked.blocks,
-                    until: Epoch(0),
-                    place: places[0],
-                    own: content.is_none(),
-                };
-                let placed = (0..blocks.len())
-                    .map(|at| blocks.get(at).and_then(|record| super::draft::from_record(&record)));
-                changes.add(cid, &row, placed)?;
-                promise.as_ref().map_or(Ok(()), |promise| changes.promise(cid, promise, places[1]))
-            }
-            Self::Promise { cid, promise } => changes.promise(cid, promise, places[0]),
-            Self::Certificate { cid, .. } => changes.certificate(cid, places[0]),
-            Self::Remove { cid, .. } => changes.remove(cid, places[0]),
-            Self::Move { record, from, .. } => changes.relocate(record, *from, places[0]),
         }
     }
 }

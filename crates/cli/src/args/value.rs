@@ -1,0 +1,105 @@
+//! How single values are written on the command line.
+
+use std::time::Duration;
+
+use holdfast_core::block::BlockId;
+use holdfast_core::id::Timestamp;
+use holdfast_proofs::genesis::Weight;
+use holdfast_store::import::ImportProfile;
+
+pub(crate) fn cid(text: &str) -> Result<BlockId, String> {
+    text.parse().map_err(|error: holdfast_core::block::ParseError| error.to_string())
+}
+
+pub(crate) fn import_profile(text: &str) -> Result<ImportProfile, String> {
+    ImportProfile::by_name(text).ok_or_else(|| {
+        let names = ImportProfile::ALL.map(|profile| profile.name);
+        format!("known profiles are {}", names.join(" and "))
+    })
+}
+
+pub(crate) fn weight(text: &str) -> Result<Weight, String> {
+    text.parse().ok().and_then(Weight::new).ok_or_else(|| "a number from 1 to 16".to_owned())
+}
+
+pub(crate) fn timestamp(text: &str) -> Result<Timestamp, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Timestamp(seconds));
+    }
+    let time = humantime::parse_rfc3339_weak(text).map_err(|error| error.to_string())?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).map_err(|_| "before 1970".to_owned())?;
+    Ok(Timestamp(since.as_secs()))
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let number: u64 = number.parse().map_err(|_| "a number and a unit, such as 30s, 5m or 2h".to_owned())?;
+    let seconds = match unit {
+        "s" | "" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        "d" => number.checked_mul(86_400),
+        other => return Err(format!("unknown unit {other:?}; use s, m, h or d")),
+    };
+    seconds.map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+}
+
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let number: u64 = number.parse().map_err(|_| "a number and a unit, such as 64MiB or 8GiB".to_owned())?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        other => return Err(format!("unknown unit {other:?}; use B, KiB, MiB or GiB")),
+    };
+    number.checked_mul(factor).filter(|bytes| *bytes > 0).ok_or_else(|| "from 1B to 2^64 - 1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::BenchName;
+    use clap::ValueEnum;
+
+    #[test]
+    fn times_are_written_as_dates_or_seconds() {
+        assert_eq!(timestamp("1795203298"), Ok(Timestamp(1_795_203_298)));
+        assert_eq!(timestamp("2026-11-20T19:34:58Z"), Ok(Timestamp(1_795_203_298)));
+        for bad in ["", "tomorrow", "-5", "1969-01-01T00:00:00Z"] {
+            assert!(timestamp(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [("1", 1), ("100B", 100), ("4KiB", 4096), ("64MiB", 64 << 20), ("8GiB", 8 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes));
+        }
+        for bad in ["", "0", "MiB", "1MB", "-1", "1.5GiB", "99999999999GiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bench_names_are_the_words_of_the_command_line() {
+        for name in BenchName::ALL {
+            assert_eq!(BenchName::from_str(name.word(), false), Ok(name));
+        }
+        assert_eq!(BenchName::value_variants(), BenchName::ALL);
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
+        for bad in ["", "m", "5x", "-1s", "99999999999999999999s", "18446744073709551615d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}
