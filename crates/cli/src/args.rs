@@ -332,9 +332,9 @@ pub(crate) enum NodeCommand {
         /// Where it listens, as a multiaddress
         #[arg(long, value_name = "ADDRESS", default_value = "/ip4/127.0.0.1/tcp/0")]
         listen: holdfast_net::Multiaddr,
-        /// Where it listens for links, which carry pieces and blocks
-        #[arg(long, value_name = "ADDRESS", default_value = "/ip4/127.0.0.1/tcp/0/tls")]
-        listen_links: holdfast_net::Multiaddr,
+        /// Where it listens for links, which carry pieces and blocks [default: beside --listen, on the next port]
+        #[arg(long, value_name = "ADDRESS")]
+        listen_links: Option<holdfast_net::Multiaddr>,
         /// Bytes that it may hold; the default is 100 GiB
         #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
         quota: u64,

@@ -1,10 +1,11 @@
 //! Reads a piece once for all slots.
 //!
 //! The fastest slot leads: what it reads is hashed to the piece root and kept for a while in a window of
-//! 16 segments, where the others find it. A slot that falls behind the window reads again by itself, so
-//! that a slow slot costs reads but never holds up a fast one.
+//! 16 segments, where the others find it. A slot that falls behind the window, or goes on far ahead of it after an
+//! interruption, reads by itself, so that it costs reads but never holds up another one.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub struct Feed {
     leader: Arc<tokio::sync::Mutex<Leader>>,
     window: Mutex<BTreeMap<u64, Bytes>>,
     root: tokio::sync::watch::Sender<Option<PieceRoot>>,
+    /// The next segment that the leader reads, without its lock.
+    next: AtomicU64,
 }
 
 struct Leader {
@@ -55,6 +58,7 @@ impl Feed {
             leader: Arc::new(tokio::sync::Mutex::new(Leader { next: 0, state })),
             window: Mutex::default(),
             root: tokio::sync::watch::Sender::new(None),
+            next: AtomicU64::new(0),
         }))
     }
 
@@ -118,6 +122,7 @@ impl Feed {
         }
         drop(window);
         leader.next += 1;
+        self.next.store(leader.next, Ordering::Relaxed);
         if leader.next == self.segments() {
             self.root.send_replace(Some(hasher.finish(&mut Vec::new())));
         } else {
@@ -143,7 +148,10 @@ impl Follower {
         }
         let segment = self.next;
         self.next += 1;
-        self.feed.lead(segment).await?;
+        // A slot that goes on far ahead reads by itself; it need not wait until everything before is hashed.
+        if segment < self.feed.next.load(Ordering::Relaxed) + WINDOW as u64 {
+            self.feed.lead(segment).await?;
+        }
         if let Some(data) = self.feed.find(segment) {
             self.own = None;
             return Ok(Some(data));

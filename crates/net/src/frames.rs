@@ -51,7 +51,7 @@ pub fn split<S: AsyncRead + AsyncWrite>(stream: S) -> (FrameReader<S>, FrameWrit
 
 impl<S: AsyncRead> FrameReader<S> {
     /// Reads the next frame, or `None` if the peer closed the stream between frames. Data replaces what is in
-    /// `buffer`. If the future is dropped, the stream must not be read again.
+    /// `buffer`. If the future is dropped after a part of a frame has arrived, the stream must not be read again.
     ///
     /// # Errors
     /// See [`FrameError`].
@@ -59,22 +59,27 @@ impl<S: AsyncRead> FrameReader<S> {
         &mut self,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Frame<T>>, FrameError> {
+        match self.head().await? {
+            Some(Head::Message(length)) => {
+                self.fill(buffer, length).await?;
+                Ok(Some(Frame::Message(codec::decode(buffer, MESSAGE_BYTES_MAX)?)))
+            }
+            Some(Head::Data(length)) => {
+                self.fill(buffer, length).await?;
+                Ok(Some(Frame::Data))
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn head(&mut self) -> Result<Option<Head>, FrameError> {
         let mut head = [0; HEAD_BYTES];
         let first = self.0.read(&mut head).await?;
         if first == 0 {
             return Ok(None);
         }
         self.0.read_exact(&mut head[first..]).await?;
-        match Head::decode(head)? {
-            Head::Message(length) => {
-                self.fill(buffer, length).await?;
-                Ok(Some(Frame::Message(codec::decode(buffer, MESSAGE_BYTES_MAX)?)))
-            }
-            Head::Data(length) => {
-                self.fill(buffer, length).await?;
-                Ok(Some(Frame::Data))
-            }
-        }
+        Ok(Some(Head::decode(head)?))
     }
 
     /// Reads a message, or `None` if the peer closed the stream.
@@ -82,9 +87,13 @@ impl<S: AsyncRead> FrameReader<S> {
     /// # Errors
     /// See [`FrameError`].
     pub async fn message<T: DeserializeOwned + Serialize>(&mut self) -> Result<Option<T>, FrameError> {
-        match self.read(&mut Vec::new()).await? {
-            Some(Frame::Message(message)) => Ok(Some(message)),
-            Some(Frame::Data) => Err(FrameError::Unexpected),
+        match self.head().await? {
+            Some(Head::Message(length)) => {
+                let mut buffer = Vec::new();
+                self.fill(&mut buffer, length).await?;
+                Ok(Some(codec::decode(&buffer, MESSAGE_BYTES_MAX)?))
+            }
+            Some(Head::Data(_)) => Err(FrameError::Unexpected),
             None => Ok(None),
         }
     }

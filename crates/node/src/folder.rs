@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use holdfast_core::codec::{self, DecodeError, Text, TextError};
 use holdfast_core::id::Salt;
+use holdfast_net::multiaddr::Protocol;
 use holdfast_net::{Multiaddr, PeerId, key};
 use holdfast_proofs::genesis::{Genesis, GenesisError, Member, MemberProof, Weight};
 use serde::{Deserialize, Serialize};
@@ -102,24 +103,34 @@ pub enum FolderError {
 pub struct NodeConfig {
     /// Where to listen. Port 0 takes any free port at the first start and the same one afterwards.
     pub listen: Multiaddr,
-    /// Where to listen for links, which carry pieces and blocks.
-    #[serde(default = "any_link_port")]
-    pub listen_links: Multiaddr,
+    /// Where to listen for links, which carry pieces and blocks. By default the same address as `listen`, on the next
+    /// port, or on any port if that listens on any.
+    pub listen_links: Option<Multiaddr>,
     /// Bytes that pieces may take.
     pub quota_bytes: u64,
     /// Folder of the network (`genesis` and `genesis.proofs`), absolute or relative to the node's folder.
     pub network: Option<PathBuf>,
 }
 
-fn any_link_port() -> Multiaddr {
-    "/ip4/127.0.0.1/tcp/0/tls".parse().expect("a valid address")
+impl NodeConfig {
+    /// Where to listen for links.
+    pub fn links(&self) -> Multiaddr {
+        self.listen_links.clone().unwrap_or_else(|| {
+            let beside = |part| match part {
+                Protocol::Tcp(0) => Protocol::Tcp(0),
+                Protocol::Tcp(port) => Protocol::Tcp(port.checked_add(1).unwrap_or(0)),
+                other => other,
+            };
+            self.listen.iter().map(beside).collect::<Multiaddr>().with(Protocol::Tls)
+        })
+    }
 }
 
 impl Default for NodeConfig {
     fn default() -> Self {
         Self {
             listen: "/ip4/127.0.0.1/tcp/0".parse().expect("a valid address"),
-            listen_links: any_link_port(),
+            listen_links: None,
             quota_bytes: 100 << 30,
             network: None,
         }

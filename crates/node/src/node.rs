@@ -107,7 +107,7 @@ async fn listen(
     key: &Keypair,
     config: &NodeConfig,
 ) -> Result<(Net, Listener), NodeError> {
-    let last = folder.addresses();
+    let (last, links) = (folder.addresses(), config.links());
     let any_port = |address: &Multiaddr| address.iter().any(|part| part == multiaddr::Protocol::Tcp(0));
     let before = |configured: &Multiaddr, links: bool| {
         let last = last.iter().find(|address| is_for_links(address) == links);
@@ -127,7 +127,7 @@ async fn listen(
         Some(net) => net,
         None => Net::start(key.clone(), std::slice::from_ref(&config.listen)).await?,
     };
-    let listener = match before(&config.listen_links, true) {
+    let listener = match before(&links, true) {
         Some(address) => match Listener::start(key, &address).await {
             Err(error) => {
                 tracing::info!(%address, %error, "the last address for links is taken; using another port");
@@ -139,7 +139,7 @@ async fn listen(
     };
     let listener = match listener {
         Some(listener) => listener,
-        None => Listener::start(key, &config.listen_links).await?,
+        None => Listener::start(key, &links).await?,
     };
     Ok((net, listener))
 }

@@ -277,6 +277,10 @@ impl<'a> Dispersal<'a> {
         match (self.slot(slot).clone(), reply) {
             (Slot::Opening { .. }, PutReply::Accept(from)) if from < self.offer.piece_bytes => {
                 self.stream(now, slot, from, out);
+                if from > 0 && self.root.is_none() {
+                    // If all slots start late, nobody reads the beginning.
+                    out.push(Effect::FindRoot);
+                }
             }
             // An eager slot is sent everything, and passes by what it has.
             (Slot::Streaming { .. } | Slot::AwaitingRoot | Slot::Sealing { .. }, PutReply::Accept(from))

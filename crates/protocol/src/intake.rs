@@ -15,7 +15,7 @@ use holdfast_proofs::certificate::{Certificate, slots_of};
 use holdfast_proofs::committee::Committee;
 use holdfast_proofs::statement::{Statement, StatementError};
 
-use crate::pace::too_slow_at;
+use crate::pace::{check_time, too_slow_at};
 use crate::put::{Offer, PutReply, PutRequest, Reason, Refusal};
 
 /// A client that sends nothing for so long, while something is due, is gone.
@@ -75,7 +75,7 @@ pub enum Effect {
     Promise(Statement),
     /// Have the enclave sign. Answer with [`Input::Signed`].
     Sign(Statement),
-    /// Keep a certificate of the piece, whose signature nobody has checked yet.
+    /// Keep a certificate of the piece, unless one with as many signers is kept. Nobody has checked its signature yet.
     Certify(Box<Certificate>),
     /// Send a message.
     Reply(PutReply),
@@ -103,6 +103,8 @@ enum State {
         since: Duration,
         from: u64,
         received: u64,
+        /// When the frame arrived.
+        at: Duration,
     },
     /// The piece is held; its root is known before the client says it. An eager client's data is passed by.
     Held {
@@ -148,7 +150,12 @@ impl<'a> Intake<'a> {
     /// When [`Input::Tick`] is due, if the client sends nothing before.
     pub fn deadline(&self) -> Option<Duration> {
         match &self.state {
-            State::Opening | State::Held { .. } => Some(self.heard + SILENCE_MAX),
+            State::Opening => Some(self.heard + SILENCE_MAX),
+            // Before the seal, the client may have to read what it did not send.
+            State::Held { offer, .. } => Some(self.heard + SILENCE_MAX + check_time(offer.piece_bytes)),
+            State::Receiving { offer, received, .. } if *received == offer.piece_bytes => {
+                Some(self.heard + SILENCE_MAX + check_time(offer.piece_bytes))
+            }
             State::Receiving { since, from, received, .. } => {
                 Some((self.heard + SILENCE_MAX).min(too_slow_at(*since, received - from)))
             }
@@ -168,8 +175,8 @@ impl<'a> Intake<'a> {
                 }
                 return;
             }
-            Input::Request(_) | Input::Data(_) => self.heard = now,
-            _ => {}
+            // While we were at work, the client could not be heard.
+            _ => self.heard = now,
         }
         let state = std::mem::replace(&mut self.state, State::Closed);
         match self.next(now, state, input, out) {
@@ -221,10 +228,12 @@ impl<'a> Intake<'a> {
             (State::Receiving { offer, since, from, received }, Input::Data(bytes)) => {
                 let received = add(received, bytes, &offer)?;
                 out.push(Effect::Write);
-                Ok(State::Writing { offer, since, from, received })
+                Ok(State::Writing { offer, since, from, received, at: now })
             }
-            (State::Writing { offer, since, from, received }, Input::Written(result)) => {
+            (State::Writing { offer, since, from, received, at }, Input::Written(result)) => {
                 result?;
+                // The time of our disk is not the client's.
+                let since = since + now.saturating_sub(at);
                 Ok(State::Receiving { offer, since, from, received })
             }
             (State::Receiving { offer, received, .. }, Input::Request(PutRequest::Seal(root))) => {

@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | `pieces` | CID key (34) | [`PieceRow`] in DAG-CBOR |
 //! | `blocks` | CID key of the block (34) ‖ CID key of the piece (34) | offset u64 ‖ length u32, big-endian |
-//! | `promises` | CID key of the piece (34) ‖ BLAKE3 of the statement (32) | [`Place`] |
-//! | `certificates` | CID key of the piece (34) | [`Place`] |
+//! | `promises` | CID key of the piece (34) ‖ BLAKE3 of the statement (32) | [`PromiseRow`] in DAG-CBOR |
+//! | `certificates` | CID key of the piece (34) | [`Place`] in DAG-CBOR |
 //! | `segments` | number u32 | bytes of dead records u64 |
-//! | `applied` | `""` | segment u32 ‖ offset u64: the log up to here is in this view |
+//! | `applied` | `""` | [`Applied`] in DAG-CBOR: the log up to here is in this view |
 //!
 //! A change is applied after the log was synced, so no row ever points at what a crash can take away. The changes
 //! themselves need no sync: what a crash takes from the index is read from the log again. Every so often, a
@@ -81,6 +81,15 @@ pub struct PieceRow {
     pub own: bool,
 }
 
+/// What is known of a promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct PromiseRow {
+    /// When it ends, exclusive.
+    pub until: Epoch,
+    /// Its record.
+    pub place: Place,
+}
+
 /// Where a block's bytes lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockPlace {
@@ -112,7 +121,7 @@ pub enum IndexError {
         /// Why it failed.
         source: Box<redb::Error>,
     },
-    /// The index cannot be opened because of what is in it.
+    /// What is in the index cannot be read.
     #[error("the index is damaged; `holdfast node check --repair` makes it again from the log")]
     Damaged,
 }
@@ -234,7 +243,7 @@ impl Index {
     ///
     /// # Errors
     /// If the index cannot be read.
-    pub fn promises(&self, cid: &BlockId) -> Result<Vec<Place>, IndexError> {
+    pub fn promises(&self, cid: &BlockId) -> Result<Vec<PromiseRow>, IndexError> {
         self.under(PROMISES, &cid.to_key(), |_, value| decode(value))
     }
 
@@ -242,7 +251,7 @@ impl Index {
     ///
     /// # Errors
     /// If the index cannot be read.
-    pub fn promise(&self, cid: &BlockId, statement: &[u8; 32]) -> Result<Option<Place>, IndexError> {
+    pub fn promise(&self, cid: &BlockId, statement: &[u8; 32]) -> Result<Option<PromiseRow>, IndexError> {
         self.get(PROMISES, &promise_key(cid, statement), decode)
     }
 

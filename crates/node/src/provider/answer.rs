@@ -82,6 +82,20 @@ impl Provider {
         Ok(valid.filter(|valid| valid.statement().cid == *cid))
     }
 
+    /// Keeps the certificate that a put ends with. The first one is taken as it is, and checked when somebody asks for it;
+    /// to replace another, it must be valid and larger.
+    pub(super) async fn certify(self: &Arc<Self>, certificate: Certificate) {
+        let cid = certificate.statement.cid;
+        match self.store.certificate(&cid) {
+            Ok(None) => self.store.certify_lazily(cid, certificate.to_bytes()),
+            _ => {
+                if let Err(error) = self.keep(certificate).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a certificate was not kept");
+                }
+            }
+        }
+    }
+
     /// Keeps a certificate of a piece of which a slot is here, if it has more signers than the one that is kept.
     async fn keep(self: &Arc<Self>, certificate: Certificate) -> Result<bool, AnswerError> {
         let this = self.clone();

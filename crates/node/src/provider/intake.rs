@@ -10,9 +10,9 @@ use holdfast_net::frames::{Frame, FrameError};
 use holdfast_net::link::Link;
 use holdfast_proofs::statement::Statement;
 use holdfast_protocol::intake::{Effect, Input, Intake, Room};
-use holdfast_protocol::put::{PutReply, PutRequest, Reason, Refusal};
+use holdfast_protocol::put::{EAGER_BYTES, PutReply, PutRequest, Reason, Refusal};
 use holdfast_store::log::Promise;
-use holdfast_store::store::{PieceDraft, PutError};
+use holdfast_store::store::{PieceDraft, PutError, SMALL_BYTES};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,9 @@ use super::{Provider, blocking};
 
 /// What a client is told of trouble that only the operator can mend.
 const STORE_FAILED: &str = "the provider's store failed";
+
+/// What is sent without waiting must be what the store does not resume.
+const _: () = assert!(EAGER_BYTES <= SMALL_BYTES);
 
 /// Serves one put.
 pub(super) async fn run(provider: &Arc<Provider>, link: &mut Link, stop: &CancellationToken) -> Ending {
@@ -103,8 +106,7 @@ impl Conversation<'_> {
                 Some(Input::Signed(signed.map_err(refused)))
             }
             Effect::Certify(certificate) => {
-                let (cid, bytes) = (certificate.statement.cid, certificate.to_bytes());
-                self.provider.store.certify_lazily(cid, bytes);
+                self.provider.certify(*certificate).await;
                 None
             }
             Effect::Reply(reply) => {
@@ -155,7 +157,8 @@ impl Conversation<'_> {
                 (None, Room::Refused(Refusal::new(Reason::Internal, STORE_FAILED)))
             }
         };
-        let (draft, room) = blocking(reserve).await;
+        // A small piece needs a look into the index, which is less work than moving it to another thread.
+        let (draft, room) = if bytes <= SMALL_BYTES { reserve() } else { blocking(reserve).await };
         self.draft = draft;
         room
     }
@@ -186,12 +189,17 @@ impl Conversation<'_> {
     async fn persist(&mut self, statement: Statement) -> Result<(), Refusal> {
         let draft = self.draft.take().expect("a seal is only accepted with a draft");
         let (done, sealed) = oneshot::channel();
+        let small = draft.is_small();
         let seal = move || {
             draft.seal(&statement.piece_root, Some(promise(&statement)), |result| {
                 let _ = done.send(result); // the conversation may be over
             });
         };
-        blocking(seal).await;
+        if small {
+            seal(); // it is queued
+        } else {
+            blocking(seal).await;
+        }
         match sealed.await {
             Ok(result) => result.map(drop).map_err(|error| refusal(&error)),
             Err(_) => Err(Refusal::new(Reason::Internal, STORE_FAILED)),

@@ -221,7 +221,7 @@ fn a_slot_that_kept_the_beginning_is_sent_the_rest() {
     dispersal.step(seconds(1), Input::Connected(0), &mut out);
     out.clear();
     dispersal.step(seconds(1), Input::Reply(0, PutReply::Accept(70)), &mut out);
-    assert_eq!(out, [Effect::Stream(0, 70)]);
+    assert_eq!(out, [Effect::Stream(0, 70), Effect::FindRoot]);
 }
 
 #[test]

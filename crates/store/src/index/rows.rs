@@ -7,7 +7,7 @@ use redb::{Durability, ReadableTable, WriteTransaction};
 
 use super::{
     APPLIED, Applied, BLOCKS, BlockPlace, CERTIFICATES, Index, IndexError, PIECES, PROMISES, PieceRow, Place,
-    SEGMENTS, Table, decode,
+    PromiseRow, SEGMENTS, decode,
 };
 use crate::log::{Promise, Record};
 
@@ -58,7 +58,13 @@ impl Changes<'_> {
         if let Some(before) = before.filter(|before| before.place != row.place) {
             self.bury(before.place)?;
         }
-        let until = before.map_or(row.until, |before| before.until.max(row.until));
+        // A promise may stand before its piece in the log, if the piece was written again.
+        let (start, end) = (promise_key(cid, &[0; 32]), promise_key(cid, &[0xff; 32]));
+        let mut until = row.until;
+        for promise in self.0.open_table(PROMISES)?.range(&start[..]..=&end[..])? {
+            let promise = decode::<PromiseRow>(promise?.1.value());
+            until = until.max(promise.map_or(until, |promise| promise.until));
+        }
         self.put_piece(cid, &PieceRow { until, ..*row })
     }
 
@@ -67,8 +73,16 @@ impl Changes<'_> {
     /// # Errors
     /// If the rows cannot be written.
     pub fn promise(&self, cid: &BlockId, promise: &Promise, place: Place) -> Result<(), redb::Error> {
-        let statement = blake3::hash(&promise.statement);
-        self.replace(PROMISES, &promise_key(cid, statement.as_bytes()), place)?;
+        let key = promise_key(cid, blake3::hash(&promise.statement).as_bytes());
+        let before = {
+            let mut table = self.0.open_table(PROMISES)?;
+            let row = PromiseRow { until: promise.until, place };
+            let before = table.insert(&key[..], &codec::encode(&row)[..])?;
+            before.and_then(|before| decode::<PromiseRow>(before.value()))
+        };
+        if let Some(before) = before.filter(|before| before.place != place) {
+            self.bury(before.place)?;
+        }
         match self.piece(cid)? {
             Some(row) if row.until < promise.until => {
                 self.put_piece(cid, &PieceRow { until: promise.until, ..row })
@@ -82,7 +96,12 @@ impl Changes<'_> {
     /// # Errors
     /// If the row cannot be written.
     pub fn certificate(&self, cid: &BlockId, place: Place) -> Result<(), redb::Error> {
-        self.replace(CERTIFICATES, &cid.to_key(), place)
+        let before = {
+            let mut table = self.0.open_table(CERTIFICATES)?;
+            let before = table.insert(&cid.to_key()[..], &codec::encode(&place)[..])?;
+            before.and_then(|before| decode::<Place>(before.value()))
+        };
+        before.filter(|before| *before != place).map_or(Ok(()), |before| self.bury(before))
     }
 
     /// A record that is still needed was written again elsewhere; one that is not needed any more stays dead there.
@@ -90,27 +109,31 @@ impl Changes<'_> {
     /// # Errors
     /// If the rows cannot be written.
     pub fn relocate(&self, record: &Record, from: Place, to: Place) -> Result<(), redb::Error> {
-        let (table, key) = match record {
+        match record {
             Record::Piece(head) | Record::Own(head) => match self.piece(&head.cid)? {
-                Some(row) if row.place == from => {
-                    return self.put_piece(&head.cid, &PieceRow { place: to, ..row });
-                }
-                _ => return self.bury(to),
+                Some(row) if row.place == from => self.put_piece(&head.cid, &PieceRow { place: to, ..row }),
+                _ => self.bury(to),
             },
             Record::Promise(cid, promise) => {
-                (PROMISES, promise_key(cid, blake3::hash(&promise.statement).as_bytes()).to_vec())
+                let key = promise_key(cid, blake3::hash(&promise.statement).as_bytes());
+                let mut table = self.0.open_table(PROMISES)?;
+                let row = table.get(&key[..])?.and_then(|row| decode::<PromiseRow>(row.value()));
+                let Some(row) = row.filter(|row| row.place == from) else { return self.bury(to) };
+                table.insert(&key[..], &codec::encode(&PromiseRow { place: to, ..row })[..])?;
+                Ok(())
             }
-            Record::Certificate(cid, _) => (CERTIFICATES, cid.to_key().to_vec()),
+            Record::Certificate(cid, _) => {
+                let mut table = self.0.open_table(CERTIFICATES)?;
+                let place = table.get(&cid.to_key()[..])?.and_then(|place| decode::<Place>(place.value()));
+                if place != Some(from) {
+                    return self.bury(to);
+                }
+                table.insert(&cid.to_key()[..], &codec::encode(&to)[..])?;
+                Ok(())
+            }
             // The record of a removal has no row; it counts as dead from the start.
-            Record::Removal(_) => return self.bury(to),
-        };
-        let mut table = self.0.open_table(table)?;
-        let needed = table.get(&key[..])?.and_then(|place| decode::<Place>(place.value())) == Some(from);
-        if needed {
-            table.insert(&key[..], &codec::encode(&to)[..])?;
-            return Ok(());
+            Record::Removal(_) => self.bury(to),
         }
-        self.bury(to)
     }
 
     /// A piece goes, with its promises and certificate. Its blocks stay until [`Changes::sweep`]; nobody looks at them,
@@ -128,7 +151,7 @@ impl Changes<'_> {
         let mut gone = Vec::new();
         let mut promises = self.0.open_table(PROMISES)?;
         promises.retain_in(&start[..]..=&end[..], |_, value| {
-            gone.extend(decode::<Place>(value));
+            gone.extend(decode::<PromiseRow>(value).map(|row| row.place));
             false
         })?;
         if let Some(place) = self.0.open_table(CERTIFICATES)?.remove(&cid.to_key()[..])? {
@@ -180,18 +203,6 @@ impl Changes<'_> {
     fn put_piece(&self, cid: &BlockId, row: &PieceRow) -> Result<(), redb::Error> {
         self.0.open_table(PIECES)?.insert(&cid.to_key()[..], &codec::encode(row)[..])?;
         Ok(())
-    }
-
-    fn replace(&self, table: Table, key: &[u8], place: Place) -> Result<(), redb::Error> {
-        let before = {
-            let mut table = self.0.open_table(table)?;
-            let before = table.insert(key, &codec::encode(&place)[..])?;
-            before.and_then(|before| decode::<Place>(before.value()))
-        };
-        match before {
-            Some(before) if before != place => self.bury(before),
-            _ => Ok(()),
-        }
     }
 
     /// Counts a record as dead.

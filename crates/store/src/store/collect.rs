@@ -126,7 +126,8 @@ impl Store {
                 index.piece(&head.cid)?.is_some_and(|row| row.place == place)
             }
             Record::Promise(cid, promise) => {
-                index.promise(cid, blake3::hash(&promise.statement).as_bytes())? == Some(place)
+                let row = index.promise(cid, blake3::hash(&promise.statement).as_bytes())?;
+                row.is_some_and(|row| row.place == place)
             }
             Record::Certificate(cid, _) => index.certificate(cid)? == Some(place),
             // It keeps older records from coming back when the index is made again.

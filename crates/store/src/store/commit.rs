@@ -12,7 +12,7 @@ use super::files;
 use super::{CommitError, Shared, Store, lock};
 use crate::disk::DiskFile;
 use crate::index::{Applied, Place};
-use crate::log::{Key, SEGMENT_BYTES, SEGMENT_HEAD_BYTES};
+use crate::log::{Key, Record, SEGMENT_BYTES, SEGMENT_HEAD_BYTES};
 
 /// Bytes of one group, beyond which the rest waits for the next: more would only wait longer.
 const GROUP_BYTES: usize = 4 << 20;
@@ -245,7 +245,10 @@ impl Shared {
                 // A piece that is here already only needs its promise.
                 if touched.kept.contains(&cid) || held(&cid).is_some() && !touched.removed.contains(&cid) {
                     touched.kept.insert(cid);
-                    return Ok(addition.promise.map(|promise| Change::Promise { cid, promise }));
+                    return match addition.promise {
+                        Some(promise) => self.resolve(Change::Promise { cid, promise }, touched),
+                        None => Ok(None),
+                    };
                 }
                 touched.kept.insert(cid);
                 Ok(Some(Change::Add(addition)))
@@ -256,7 +259,12 @@ impl Shared {
                     return Err(CommitError::NotHeld { cid });
                 }
                 touched.kept.insert(cid);
-                Ok(Some(Change::Promise { cid, promise }))
+                let statement = blake3::hash(&promise.statement);
+                let before = self.index.promise(&cid, statement.as_bytes());
+                match before.map_err(|error| CommitError::Index(Arc::new(error)))? {
+                    Some(before) if before.until == promise.until => Ok(None), // promised already
+                    _ => Ok(Some(Change::Promise { cid, promise })),
+                }
             }
             Change::Remove { cid, epoch } => {
                 let row = self.index.piece(&cid).map_err(|error| CommitError::Index(Arc::new(error)))?;
@@ -265,6 +273,12 @@ impl Shared {
                 }
                 touched.removed.insert(cid);
                 Ok(Some(Change::Remove { cid, epoch }))
+            }
+            // A piece that came back since would be removed by it again.
+            Change::Move { record: Record::Removal(cid), .. }
+                if touched.kept.contains(&cid) || held(&cid).is_some() =>
+            {
+                Ok(None)
             }
             other => Ok(Some(other)),
         }

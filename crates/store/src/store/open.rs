@@ -30,7 +30,19 @@ impl Store {
         for folder in [LOG, "pieces", PARTIAL] {
             disk.make_folder(folder).map_err(OpenError::Disk)?;
         }
-        let index = open_index(&*disk)?;
+        match Self::with_index(disk.clone(), options.clone()) {
+            Err(OpenError::Index(IndexError::Damaged)) => {
+                // All of it is in the log.
+                tracing::warn!("the index is damaged; making it again from the log");
+                remove_if_there(&*disk, files::INDEX).map_err(OpenError::Disk)?;
+                Self::with_index(disk, options)
+            }
+            opened => opened,
+        }
+    }
+
+    fn with_index(disk: Arc<dyn Disk>, options: Options) -> Result<Self, OpenError> {
+        let index = Index::open(&*disk, files::INDEX)?;
         // A lost name of the index would cost a long start.
         disk.sync_folder("").map_err(OpenError::Disk)?;
         let writer = replay(&*disk, &index)?;
@@ -63,18 +75,6 @@ impl Store {
         let disk = RealDisk::at(folder).map_err(OpenError::Disk)?;
         remove_if_there(&disk, files::INDEX).map_err(OpenError::Disk)?;
         Self::open(folder, quota)
-    }
-}
-
-/// Opens the index; one that is damaged is made again, for all of it is in the log.
-fn open_index(disk: &dyn Disk) -> Result<Index, OpenError> {
-    match Index::open(disk, files::INDEX) {
-        Err(IndexError::Damaged) => {
-            tracing::warn!("the index is damaged; making it again from the log");
-            remove_if_there(disk, files::INDEX).map_err(OpenError::Disk)?;
-            Ok(Index::open(disk, files::INDEX)?)
-        }
-        opened => Ok(opened?),
     }
 }
 

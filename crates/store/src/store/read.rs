@@ -91,8 +91,8 @@ impl Store {
     /// If index or log cannot be read.
     pub fn promises(&self, cid: &BlockId) -> Result<Vec<Vec<u8>>, ReadError> {
         let mut statements = Vec::new();
-        for place in self.shared.index.promises(cid)? {
-            if let Record::Promise(_, promise) = self.shared.record(place)? {
+        for row in self.shared.index.promises(cid)? {
+            if let Record::Promise(_, promise) = self.shared.record(row.place)? {
                 statements.push(promise.statement);
             }
         }

@@ -151,3 +151,51 @@ fn a_damaged_record_costs_its_piece_and_no_other() {
     assert!(store.check(|_| ()).unwrap().skipped_log_bytes > 0);
     put(&store, &pieces[2]).unwrap();
 }
+
+/// The piece is written again behind its promise, and the index is made again from that.
+#[test]
+fn a_promise_that_stands_before_its_piece_in_the_log_counts() {
+    let disk = MemoryDisk::default();
+    let roomy = Options { quota: 1 << 30, ..options() };
+    let store = Store::over(Arc::new(disk.clone()), roomy.clone()).unwrap();
+    let add = |number: u64, until: u64| {
+        let mut data = vec![0; usize::try_from(SMALL_BYTES).unwrap() - 200];
+        data[..8].copy_from_slice(&number.to_be_bytes());
+        let cid = BlockId::of(Codec::Raw, &data);
+        let mut piece = car::header(&cid);
+        piece.extend(car::section_prefix(&cid, data.len()));
+        piece.extend(data);
+        let mut draft = store.draft(cid, piece.len() as u64).unwrap();
+        draft.push(&piece).unwrap();
+        draft.seal(&root_of(&piece), Some(promise(until)), |result| {
+            result.unwrap();
+        });
+        store.commit();
+        cid
+    };
+    let kept = add(0, 5);
+    for number in 1..300 {
+        add(number, 1);
+    }
+    store.promise(kept, promise(9), |result| result.unwrap());
+    store.commit();
+    assert!(store.collect(Epoch(1)).unwrap().segments > 0);
+    drop(store);
+    disk.remove(files::INDEX).unwrap();
+    let store = Store::over(Arc::new(disk), roomy).unwrap();
+    assert_eq!(store.piece(&kept).unwrap().unwrap().until, Epoch(9));
+    store.collect(Epoch(8)).unwrap();
+    assert!(store.held(&kept).unwrap().is_some(), "a promised piece was collected");
+}
+
+#[test]
+fn a_promise_made_twice_is_written_once() {
+    let (store, _) = memory();
+    let held = piece(1, 1000);
+    put(&store, &held).unwrap();
+    let end = || lock(&store.shared.writer).end;
+    let before = end();
+    put(&store, &held).unwrap();
+    assert_eq!(end(), before);
+    assert_eq!(store.promises(&held.0).unwrap().len(), 1);
+}
