@@ -14,6 +14,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use holdfast_core::block::{BlockId, Codec};
 use holdfast_core::car;
@@ -72,16 +73,45 @@ pub struct FileIndex(u64);
 /// Blocks that are inner nodes kept in the temporary file, not in a file of the user's.
 const IN_SCRATCH: u64 = u64::MAX;
 
-/// Bytes appended to one unlinked temporary file and read back at any place.
+/// Bytes that are appended, and read back at any place when all are there: in memory while they are few, in one
+/// unlinked temporary file beyond that.
 struct Scratch {
-    file: File,
+    folder: PathBuf,
+    file: Option<File>,
     written: u64,
     tail: Vec<u8>,
 }
 
+/// What a [`Scratch`] holds in the end.
+enum Kept {
+    Memory(Arc<[u8]>),
+    File(File),
+}
+
+impl Kept {
+    fn share(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Memory(bytes) => Self::Memory(bytes.clone()),
+            Self::File(file) => Self::File(file.try_clone()?),
+        })
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        match self {
+            Self::Memory(bytes) => {
+                let start = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+                let found = bytes.get(start..start + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+                buffer.copy_from_slice(found);
+                Ok(())
+            }
+            Self::File(file) => file.read_exact_at(buffer, offset),
+        }
+    }
+}
+
 impl Scratch {
-    fn new(folder: &Path) -> io::Result<Self> {
-        Ok(Self { file: tempfile::tempfile_in(folder)?, written: 0, tail: Vec::new() })
+    fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), file: None, written: 0, tail: Vec::new() }
     }
 
     fn append(&mut self, data: &[u8]) -> io::Result<u64> {
@@ -94,10 +124,22 @@ impl Scratch {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.write_all_at(&self.tail, self.written)?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile_in(&self.folder)?),
+        };
+        file.write_all_at(&self.tail, self.written)?;
         self.written += self.tail.len() as u64;
         self.tail.clear();
         Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<Kept> {
+        if self.file.is_none() {
+            return Ok(Kept::Memory(self.tail.into()));
+        }
+        self.flush()?;
+        Ok(Kept::File(self.file.expect("seen above")))
     }
 }
 
@@ -105,20 +147,18 @@ impl Scratch {
 pub struct DagBuilder {
     folder: PathBuf,
     places: SpillMap<PLACE_LEN>,
-    scratch: Option<Scratch>,
+    scratch: Scratch,
     content_bytes: u64,
 }
 
 impl DagBuilder {
     /// A DAG without blocks, whose temporary files go to `folder`.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.into(), places: SpillMap::new(folder), scratch: None, content_bytes: 0 }
-    }
-
-    fn scratch(&mut self) -> io::Result<&mut Scratch> {
-        match &mut self.scratch {
-            Some(scratch) => Ok(scratch),
-            none => Ok(none.insert(Scratch::new(&self.folder)?)),
+        Self {
+            folder: folder.into(),
+            places: SpillMap::new(folder),
+            scratch: Scratch::new(folder),
+            content_bytes: 0,
         }
     }
 
@@ -135,7 +175,7 @@ impl DagBuilder {
         let name = path.as_os_str().as_bytes();
         record.extend((name.len() as u64).to_be_bytes());
         record.extend(name);
-        self.scratch()?.append(&record).map(FileIndex)
+        self.scratch.append(&record).map(FileIndex)
     }
 
     /// Adds a block that lies in a file. A block that is known already stays where it was.
@@ -152,7 +192,7 @@ impl DagBuilder {
     /// # Errors
     /// If temporary space fails.
     pub fn add_node(&mut self, id: BlockId, data: &[u8]) -> io::Result<()> {
-        let offset = self.scratch()?.append(data)?;
+        let offset = self.scratch.append(data)?;
         self.places.insert_new(&id, to_place(IN_SCRATCH, offset, data.len())).map(drop)
     }
 
@@ -188,13 +228,12 @@ impl Dag {
     ///
     /// # Errors
     /// If a block is missing, its links cannot be read, or it cannot be read.
-    pub fn plan(mut self) -> Result<Plan, SourceError> {
-        self.builder.scratch()?.flush()?;
+    pub fn plan(self) -> Result<Plan, SourceError> {
         let Self { root, builder } = self;
         let DagBuilder { folder, places, scratch, .. } = builder;
         let known = places.len();
-        let scratch = scratch.expect("made above").file;
-        let mut files = Files::new(scratch.try_clone()?);
+        let scratch = scratch.finish()?;
+        let mut files = Files::new(scratch.share()?);
         let mut order = SpillLog::new(&folder);
         let mut piece_bytes = car::header(&root).len() as u64;
         let mut walk = Walk::new(root, WalkMemory::new(&folder))?;

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
-use super::{IN_SCRATCH, PLACE_LEN, SourceError};
+use super::{IN_SCRATCH, Kept, PLACE_LEN, SourceError};
 
 pub(super) fn to_place(source: u64, offset: u64, bytes: usize) -> [u8; PLACE_LEN] {
     let mut place = [0; PLACE_LEN];
@@ -46,7 +46,7 @@ impl Stamp {
 
 /// The temporary file, and the one file of the user's that is being read.
 pub(super) struct Files {
-    scratch: File,
+    scratch: Kept,
     open: Option<OpenFile>,
 }
 
@@ -70,14 +70,14 @@ impl OpenFile {
 }
 
 impl Files {
-    pub(super) fn new(scratch: File) -> Self {
+    pub(super) fn new(scratch: Kept) -> Self {
         Self { scratch, open: None }
     }
 
     /// Fills `buffer` from a block, starting `skip` bytes into it.
     pub(super) fn read(&mut self, place: &Place, skip: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
         if place.source == IN_SCRATCH {
-            return Ok(self.scratch.read_exact_at(buffer, place.offset + skip)?);
+            return Ok(self.scratch.read_at(place.offset + skip, buffer)?);
         }
         if self.open.as_ref().is_none_or(|open| open.index != place.source) {
             self.finish()?;
@@ -99,11 +99,11 @@ impl Files {
 
     fn describe(&self, index: u64) -> Result<OpenFile, SourceError> {
         let mut head = [0; 40];
-        self.scratch.read_exact_at(&mut head, index)?;
+        self.scratch.read_at(index, &mut head)?;
         let number =
             |at: usize| u64::from_be_bytes(head[at * 8..at * 8 + 8].try_into().expect("eight bytes"));
         let mut name = vec![0; usize::try_from(number(4)).expect("a path fits memory")];
-        self.scratch.read_exact_at(&mut name, index + 40)?;
+        self.scratch.read_at(index + 40, &mut name)?;
         let path = PathBuf::from(std::ffi::OsString::from_vec(name));
         let file = File::open(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => SourceError::Changed { path: path.clone() },

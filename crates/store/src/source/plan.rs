@@ -1,6 +1,5 @@
 //! A piece whose order is written down, and its byte stream.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use holdfast_core::block::BlockId;
 use holdfast_core::car;
 
 use super::files::{Files, Place};
-use super::{RECORD_LEN, SourceError};
+use super::{Kept, RECORD_LEN, SourceError};
 use crate::spill::SpillLog;
 
 /// A piece whose order and length are known.
@@ -16,7 +15,7 @@ pub struct Plan {
     pub(super) root: BlockId,
     pub(super) piece_bytes: u64,
     pub(super) order: SpillLog<RECORD_LEN>,
-    pub(super) scratch: File,
+    pub(super) scratch: Kept,
     pub(super) unreachable: u64,
 }
 
@@ -46,7 +45,7 @@ impl Plan {
     /// # Errors
     /// If temporary space fails.
     pub fn reader(self: &Arc<Self>) -> io::Result<PlanReader> {
-        let files = Files::new(self.scratch.try_clone()?);
+        let files = Files::new(self.scratch.share()?);
         let head = car::header(&self.root);
         Ok(PlanReader { plan: self.clone(), files, next: 0, head, head_taken: 0, data: None })
     }
