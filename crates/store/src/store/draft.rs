@@ -68,10 +68,10 @@ impl PieceDraft {
         self.received
     }
 
-    /// Checks again what an interrupted put left. What does not belong to the piece is forgotten, all of it.
+    /// Checks again the whole blocks that an interrupted put left. If one is not of the piece, all are forgotten.
     fn resume(&mut self) -> Result<(), PutError> {
-        let Content::Own(partial) = &self.content else { return Ok(()) };
-        let mut left = partial.found().min(self.announced);
+        let Content::Own(partial) = &mut self.content else { return Ok(()) };
+        let mut left = partial.cut_to_blocks(self.announced).map_err(PutError::Write)?;
         let mut buffer = vec![0; usize::try_from(left.min(SMALL_BYTES)).expect("at most 256 KiB")];
         while left > 0 {
             let Content::Own(partial) = &mut self.content else { break };

@@ -2,7 +2,7 @@
 //!
 //! The first put of a piece writes under a name that the next one finds; a second put at the same time has a name of its
 //! own and leaves nothing. What is left is kept for [`KEEP_PARTIAL`], counts against the quota, and survives a restart. Nothing
-//! about it is trusted: every byte is checked again before the put goes on.
+//! about it is trusted: only whole blocks are taken over, and every one is checked again before the put goes on.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use holdfast_core::block::BlockId;
 
-use super::files::{self, PARTIAL, Part};
+use super::files::{self, PARTIAL, Part, Sections};
 use super::{KEEP_PARTIAL, Shared, Store, lock};
 use crate::disk::{DiskFile, remove_if_there};
 
@@ -56,9 +56,21 @@ impl Partial {
         })
     }
 
-    /// Bytes that an interrupted put left.
-    pub(super) fn found(&self) -> u64 {
-        self.found
+    /// Cuts what an interrupted put left behind its last whole block, and says how many bytes that leaves. Nobody could
+    /// check the rest, and whoever sent it may have spoilt it to have the next put of this piece refused.
+    pub(super) fn cut_to_blocks(&mut self, announced: u64) -> io::Result<u64> {
+        let data = &self.data;
+        let read = |offset: u64, buffer: &mut [u8]| data.read_at(offset, buffer);
+        let mut end = 0;
+        for placed in Sections::new(self.found.min(announced), read)? {
+            let placed = placed?;
+            end = placed.offset + u64::from(placed.bytes);
+        }
+        if end < self.found {
+            self.data.set_bytes(end)?;
+            self.found = end;
+        }
+        Ok(end)
     }
 
     pub(super) fn path(&self, part: Part) -> String {

@@ -102,10 +102,26 @@ fn a_program_that_forgets_to_sync_folders_is_found() {
     assert!(acknowledged.iter().any(|(cid, _)| store.held(cid).unwrap().is_none()));
 }
 
+/// A piece of ten raw blocks under one node, and where the sixth of them ends.
+fn piece_of_blocks() -> (BlockId, Vec<u8>, u64) {
+    let leaves: Vec<_> = (0..10).map(|byte| vec![byte; 100_000]).collect();
+    let ids: Vec<_> = leaves.iter().map(|data| BlockId::of(Codec::Raw, data)).collect();
+    let node = holdfast_core::codec::encode(&ids);
+    let cid = BlockId::of(Codec::DagCbor, &node);
+    let mut piece = car::header(&cid);
+    let mut ends = Vec::new();
+    for (id, data) in std::iter::once((&cid, &node)).chain(ids.iter().zip(&leaves)) {
+        piece.extend(car::section_prefix(id, data.len()));
+        piece.extend(data);
+        ends.push(piece.len() as u64);
+    }
+    (cid, piece, ends[6])
+}
+
 #[test]
-fn an_interrupted_piece_goes_on_where_it_stopped() {
+fn an_interrupted_piece_goes_on_behind_its_last_whole_block() {
     let (store, disk) = memory();
-    let (cid, bytes) = piece(1, 1_000_000);
+    let (cid, bytes, whole) = piece_of_blocks();
     let mut draft = store.draft(cid, bytes.len() as u64).unwrap();
     draft.push(&bytes[..700_000]).unwrap();
     draft.suspend().unwrap();
@@ -116,7 +132,7 @@ fn an_interrupted_piece_goes_on_where_it_stopped() {
     let store = open(&disk.after_power_cut(|_| 0));
     assert_eq!(store.usage(), Usage { pieces: 0, bytes: 700_000, quota: QUOTA });
     let draft = store.draft(cid, bytes.len() as u64).unwrap();
-    assert_eq!(draft.received(), 700_000);
+    assert_eq!(draft.received(), whole);
     let other = store.draft(cid, bytes.len() as u64).err();
     assert!(
         matches!(other, Some(PutError::Quota { .. })),
@@ -124,9 +140,24 @@ fn an_interrupted_piece_goes_on_where_it_stopped() {
     );
     draft.suspend().unwrap();
     assert_eq!(put(&store, &(cid, bytes.clone())).unwrap().root, root_of(&bytes));
-    assert_eq!(store.block(&cid).unwrap(), Some(vec![1; 1_000_000]));
+    assert_eq!(store.block(&cid).unwrap().map(|block| BlockId::of(Codec::DagCbor, &block)), Some(cid));
     assert_eq!(store.usage().bytes, taken(bytes.len() as u64));
     assert_eq!(store.check(|_| ()).unwrap().damaged, []);
+}
+
+#[test]
+fn a_beginning_that_somebody_spoilt_does_not_stop_the_next_put() {
+    let (store, _) = memory();
+    let (cid, bytes, whole) = piece_of_blocks();
+    let mut spoilt = bytes[..700_000].to_vec();
+    spoilt[699_999] ^= 1;
+    let mut draft = store.draft(cid, bytes.len() as u64).unwrap();
+    draft.push(&spoilt).unwrap();
+    draft.suspend().unwrap();
+    let draft = store.draft(cid, bytes.len() as u64).unwrap();
+    assert_eq!(draft.received(), whole);
+    draft.suspend().unwrap();
+    put(&store, &(cid, bytes)).unwrap();
 }
 
 #[test]
