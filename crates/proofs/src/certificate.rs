@@ -209,13 +209,16 @@ impl ValidCertificate {
     ) -> Result<Self, CertificateError> {
         let profile = statement.validate(committee)?;
         let mut signers = Signers::none(profile.n);
-        for (slot, _) in receipts {
+        let mut signatures = Vec::with_capacity(receipts.len());
+        for (slot, signature) in receipts {
             let new = *slot < profile.n && signers.add(*slot);
-            if !new && !planted::is(Bug::AcceptDuplicateSigner) {
+            if new {
+                signatures.push(signature);
+            } else if !planted::is(Bug::AcceptDuplicateSigner) {
                 return Err(CertificateError::Bitmap { slots: profile.n });
             }
         }
-        let signature = bls::Signature::sum(receipts.iter().map(|(_, signature)| signature))?;
+        let signature = bls::Signature::sum(signatures)?;
         Certificate { statement, signers: signers.bits, signature }.verify(committee)
     }
 
