@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("proofs", &["core"]),
     ("protocol", &["core", "proofs"]),
     ("store", &["core"]),
+    ("sim", &["core", "proofs", "protocol", "store"]),
     ("net", &["core"]),
     ("enclave", &["core", "proofs"]),
     ("client", &["core", "proofs", "protocol", "store", "net"]),
