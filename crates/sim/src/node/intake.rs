@@ -128,7 +128,7 @@ impl Node {
                 let delay = env.chance().time(Duration::from_micros(200)..=Duration::from_millis(3));
                 env.after(delay, "signed", id.0);
             }
-            Effect::Certify(certificate) => self.keep(certificate, None, env),
+            Effect::Certify(certificate) => self.keep(*certificate, None, env),
             Effect::Reply(reply) => env.message(id, &reply),
             Effect::Suspend => {
                 if let Some(draft) = self.putting(id).draft.take() {
