@@ -7,8 +7,8 @@
 //!   [`ATTEMPTS_MAX`] times; refusals are final.
 //! - A lost slot goes on where it stopped, if it kept what it had. A slot that takes bytes slower than
 //!   [`pace`](crate::pace) allows is lost.
-//! - At q receipts their *sum* is checked, one pairing for all. Only if that fails are they checked one by one,
-//!   and the liars dropped.
+//! - At q receipts, or a moment later if more slots are about to answer, their *sum* is checked, one pairing for all.
+//!   Only if that fails are they checked one by one, and the liars dropped.
 //! - After q, [`Wait::Quorum`] keeps feeding the tail for min(10 s, 0.5 s + 0.5 × elapsed), [`Wait::All`] until every
 //!   slot has answered or failed.
 //! - At the end, every slot that signed is given the certificate.
@@ -25,22 +25,22 @@ use holdfast_proofs::committee::Committee;
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::{Statement, StatementError};
 
-use crate::pace::{check_time, sync_time, too_slow_at};
-use crate::put::{EAGER_BYTES, Offer, PutReply, PutRequest, Refusal};
+use crate::put::{EAGER_BYTES, Offer, PutReply, PutRequest};
 
 /// How often a lost slot is tried.
 pub const ATTEMPTS_MAX: u32 = 3;
 /// Pause before a lost slot is tried again, once per attempt made.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
-/// A connection that is not there by then is lost. Loopback takes milliseconds, the far side of the world one
-/// second with handshake.
-const DIAL_WINDOW: Duration = Duration::from_secs(5);
-/// No byte accepted for so long means that the slot is frozen.
-const STALL_WINDOW: Duration = Duration::from_secs(10);
-/// From `Seal` to `Receipt`: a slow disk needs that long to sync a large piece.
-const SEAL_WINDOW: Duration = Duration::from_secs(60);
+/// After q receipts, the others may share the pairing if they come this soon: it takes most of a millisecond, and they
+/// are mostly there at once.
+const GATHER_WINDOW: Duration = Duration::from_millis(10);
 /// Longest tail.
 const TAIL_MAX: Duration = Duration::from_secs(10);
+
+mod slot;
+
+use slot::Slot;
+pub use slot::SlotFailure;
 
 /// How long to go on after the certificate is possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,52 +89,6 @@ pub enum Effect {
     Done,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Slot {
-    Resting {
-        until: Duration,
-    },
-    Dialing {
-        since: Duration,
-    },
-    Opening {
-        since: Duration,
-    },
-    Streaming {
-        /// When bytes were taken last.
-        last: Duration,
-        /// When they began to flow, and how many were taken since.
-        since: Duration,
-        taken: u64,
-    },
-    /// All bytes are sent and the conversation waits for the root.
-    AwaitingRoot,
-    /// The slot holds the piece; it is dialed again when the root is known.
-    Held,
-    Sealing {
-        since: Duration,
-    },
-    Receipted,
-    Failed(SlotFailure),
-}
-
-/// Why a slot gave no receipt.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SlotFailure {
-    /// Not reached, or lost on the way.
-    #[error("{0}")]
-    Lost(String),
-    /// The provider said no.
-    #[error("refused ({}): {}", .0.reason.name(), .0.detail)]
-    Refused(Refusal),
-    /// The provider broke the protocol or signed something else.
-    #[error("misbehaved: {0}")]
-    Misbehaved(&'static str),
-    /// The dispersal ended before the slot did.
-    #[error("was not waited for")]
-    Unfinished,
-}
-
 /// What came of it.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -159,6 +113,7 @@ pub struct Dispersal<'a> {
     root: Option<PieceRoot>,
     receipts: Vec<(u16, bls::Signature)>,
     certificate: Option<ValidCertificate>,
+    gather_ends: Option<Duration>,
     tail_ends: Option<Duration>,
     done: bool,
 }
@@ -190,6 +145,7 @@ impl<'a> Dispersal<'a> {
             root: None,
             receipts: Vec::new(),
             certificate: None,
+            gather_ends: None,
             tail_ends: None,
             done: false,
         })
@@ -235,6 +191,7 @@ impl<'a> Dispersal<'a> {
             }
             Input::Tick => self.tick(now, out),
         }
+        self.gather(now, out);
         self.judge(now, out);
     }
 
@@ -242,7 +199,7 @@ impl<'a> Dispersal<'a> {
     pub fn next_tick(&self) -> Option<Duration> {
         let bytes = self.offer.piece_bytes;
         let deadlines = self.slots.iter().filter_map(|slot| slot.deadline(bytes));
-        deadlines.chain(self.tail_ends).min()
+        deadlines.chain(self.gather_ends).chain(self.tail_ends).min()
     }
 
     /// What came of it, after [`Effect::Done`] or when the caller gives up.
@@ -294,9 +251,9 @@ impl<'a> Dispersal<'a> {
                     out.extend([Effect::Close(slot), Effect::FindRoot]);
                 }
             }
-            (Slot::Sealing { .. }, PutReply::Receipt(signature)) => self.receipt(now, slot, signature, out),
+            (Slot::Sealing { .. }, PutReply::Receipt(signature)) => self.receipt(slot, signature, out),
             (Slot::Receipted, PutReply::Receipt(signature)) if planted::is(Bug::AcceptDuplicateSigner) => {
-                self.receipt(now, slot, signature, out);
+                self.receipt(slot, signature, out);
             }
             (Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. } | Slot::Held, _) => {}
             (_, PutReply::Refuse(refusal)) => self.fail(slot, SlotFailure::Refused(refusal), out),
@@ -319,7 +276,7 @@ impl<'a> Dispersal<'a> {
         }
     }
 
-    fn receipt(&mut self, now: Duration, slot: u16, signature: bls::Signature, out: &mut Vec<Effect>) {
+    fn receipt(&mut self, slot: u16, signature: bls::Signature, out: &mut Vec<Effect>) {
         *self.slot(slot) = Slot::Receipted;
         if let Some(certificate) = &mut self.certificate {
             if certificate.add(slot, &signature, self.committee).is_err() {
@@ -328,17 +285,36 @@ impl<'a> Dispersal<'a> {
             return;
         }
         self.receipts.push((slot, signature));
-        if self.receipts.len() < usize::from(self.profile.q) {
+    }
+
+    /// Slots that may still give a receipt.
+    fn pending(&self) -> usize {
+        self.slots.iter().filter(|slot| !matches!(slot, Slot::Receipted | Slot::Failed(_))).count()
+    }
+
+    /// Makes the certificate, once there are enough receipts and no more are to be expected in a moment.
+    fn gather(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        if self.certificate.is_some() || self.receipts.len() < usize::from(self.profile.q) {
+            self.gather_ends = None;
             return;
         }
+        let end = *self.gather_ends.get_or_insert(now + GATHER_WINDOW);
+        if self.pending() > 0 && now < end {
+            return;
+        }
+        self.gather_ends = None;
         let statement = self.offer.statement(self.root.expect("no slot is sealed without the root"));
         match ValidCertificate::from_receipts(statement.clone(), &self.receipts, self.committee) {
             Ok(certificate) => {
                 self.certificate = Some(certificate);
-                let tail = TAIL_MAX.min(Duration::from_millis(500) + now / 2);
-                self.tail_ends = (self.wait == Wait::Quorum).then(|| now + tail);
+                if self.wait == Wait::Quorum {
+                    self.tail_ends = Some(now + TAIL_MAX.min(Duration::from_millis(500) + now / 2));
+                }
             }
-            Err(_) => self.drop_liars(&statement, out),
+            Err(_) => {
+                self.drop_liars(&statement, out);
+                self.gather(now, out); // those that are left may be enough
+            }
         }
     }
 
@@ -397,8 +373,7 @@ impl<'a> Dispersal<'a> {
 
     /// Ends the dispersal when nothing more can be won.
     fn judge(&mut self, now: Duration, out: &mut Vec<Effect>) {
-        let pending =
-            self.slots.iter().filter(|slot| !matches!(slot, Slot::Receipted | Slot::Failed(_))).count();
+        let pending = self.pending();
         let over = match (&self.certificate, self.wait) {
             (Some(_), Wait::All) => pending == 0,
             (Some(_), Wait::Quorum) => pending == 0 || self.tail_ends.is_some_and(|end| now >= end),
@@ -421,23 +396,6 @@ impl<'a> Dispersal<'a> {
                 }
             }
             out.push(Effect::Done);
-        }
-    }
-}
-
-impl Slot {
-    /// When the slot is late with a piece of so many bytes.
-    fn deadline(&self, bytes: u64) -> Option<Duration> {
-        match self {
-            Self::Resting { until } => Some(*until),
-            Self::Dialing { since } => Some(*since + DIAL_WINDOW),
-            // It may have to check what an interrupted put left.
-            Self::Opening { since } => Some(*since + STALL_WINDOW + check_time(bytes)),
-            Self::Streaming { last, since, taken } => {
-                Some((*last + STALL_WINDOW).min(too_slow_at(*since, *taken)))
-            }
-            Self::Sealing { since } => Some(*since + SEAL_WINDOW + sync_time(bytes)),
-            Self::AwaitingRoot | Self::Held | Self::Receipted | Self::Failed(_) => None,
         }
     }
 }

@@ -8,8 +8,8 @@
 //! 4. provider verifies, persists, signs → `Receipt`.
 //! 5. client → `Keep` with the certificate, when it has one. The link may now carry another conversation.
 //!
-//! Instead of any answer the provider may `Refuse`, also while data still flows, and then closes the link. What a client
-//! has sent when the link breaks is kept for ten minutes.
+//! Instead of any answer the provider may `Refuse`, also while data still flows, and then closes the link. The whole
+//! blocks that a client has sent of a large piece when the link breaks are kept for ten minutes.
 
 use holdfast_core::block::BlockId;
 use holdfast_core::bls;

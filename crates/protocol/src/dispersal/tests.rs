@@ -1,5 +1,5 @@
 use super::*;
-use crate::put::Reason;
+use crate::put::{Reason, Refusal};
 use holdfast_core::block::{BlockId, Codec};
 use holdfast_proofs::testing::TestNetwork;
 
@@ -61,10 +61,15 @@ fn the_tail_is_fed_for_a_while_after_the_quorum() {
     for slot in [0, 1, 2] {
         assert!(!step(&mut dispersal, seconds(2), receipt(&network, &offer, slot)));
     }
-    // 0.5 s + 0.5 × 2 s after the quorum at 2 s.
-    assert_eq!(dispersal.next_tick(), Some(Duration::from_millis(3500)));
-    assert!(!step(&mut dispersal, Duration::from_millis(3499), Input::Tick));
-    assert!(step(&mut dispersal, Duration::from_millis(3500), Input::Tick));
+    // The fourth might come at once and share the pairing.
+    let gathered = seconds(2) + GATHER_WINDOW;
+    assert_eq!(dispersal.next_tick(), Some(gathered));
+    assert!(!step(&mut dispersal, gathered, Input::Tick));
+    // 0.5 s + 0.5 × 2.01 s after that.
+    let end = gathered + Duration::from_millis(1505);
+    assert_eq!(dispersal.next_tick(), Some(end));
+    assert!(!step(&mut dispersal, end - Duration::from_millis(1), Input::Tick));
+    assert!(step(&mut dispersal, end, Input::Tick));
     let outcome = dispersal.into_outcome();
     assert_eq!(signers(&outcome), [0, 1, 2]);
     assert_eq!(outcome.slots[3].1, Some(SlotFailure::Unfinished));
@@ -278,6 +283,7 @@ fn waiting_for_all_is_due_only_when_a_slot_is() {
     for slot in [0, 1, 2] {
         step(&mut dispersal, seconds(2), receipt(&network, &offer, slot));
     }
+    step(&mut dispersal, seconds(2) + GATHER_WINDOW, Input::Tick);
     let due = dispersal.next_tick().unwrap();
     assert!(due > seconds(2) + TAIL_MAX, "due at {due:?}");
     assert!(step(&mut dispersal, due, Input::Lost(3, "reset".into())) || dispersal.next_tick() > Some(due));
