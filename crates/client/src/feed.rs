@@ -101,6 +101,10 @@ impl Feed {
         if leader.next > segment {
             return Ok(());
         }
+        if self.segments() == 1 {
+            // A small piece is read sooner than moved to another thread.
+            return self.advance(&mut leader);
+        }
         let feed = self.clone();
         let read = tokio::task::spawn_blocking(move || {
             while leader.next <= segment {
