@@ -4,6 +4,7 @@
 //! someone else, so names that would leave the folder are refused, and nothing is ever written through a link:
 //! every file and folder must be new. Everything lies under a temporary name until [`TreeWriter::finish`].
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,11 +14,11 @@ use cid::Cid;
 use holdfast_core::block::{self, BlockId, Codec};
 use holdfast_core::{explain, protobuf};
 use rust_unixfs::dir::{NodeDescription, describe};
-use rust_unixfs::file::visit::IdleFileVisit;
 use rust_unixfs::walk::{ContinuedWalk, Walker};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use self::content::{ContentError, Node};
 use crate::folder_of;
 
 pub mod archive;
@@ -77,8 +78,10 @@ enum Todo {
     Entry { cid: BlockId, folder: Arc<Path>, name: Box<str>, depth: usize },
     /// More of a sharded folder.
     Shard { cid: BlockId, path: Arc<Path>, depth: usize },
-    /// More of the open file.
-    Content { cid: BlockId },
+    /// The sharded folder begun last is complete.
+    EndOfShards,
+    /// More of the open file: so many bytes, as the node above claims.
+    Content { cid: BlockId, bytes: u64 },
     /// The open file is complete.
     EndOfFile,
 }
@@ -95,6 +98,9 @@ struct OpenFile {
 pub struct TreeWriter {
     todo: Vec<Todo>,
     open: Option<OpenFile>,
+    /// Shards of each sharded folder that is open, the innermost last: in a sound folder each comes once, and a bomb
+    /// repeats them.
+    shards: Vec<BTreeSet<BlockId>>,
     target: PathBuf,
     partial: PathBuf,
     finished: bool,
@@ -118,7 +124,15 @@ impl TreeWriter {
         // What an earlier process of the same number left is ours to remove.
         remove(&partial).map_err(|source| ExportError::Write { path: partial.clone(), source })?;
         let todo = vec![Todo::Root { cid: root }];
-        Ok(Self { todo, open: None, target: target.into(), partial, finished: false, content_bytes: 0 })
+        Ok(Self {
+            todo,
+            open: None,
+            shards: Vec::new(),
+            target: target.into(),
+            partial,
+            finished: false,
+            content_bytes: 0,
+        })
     }
 
     /// The blocks needed next, in order, as far as they are known. The first is the one that
@@ -128,8 +142,8 @@ impl TreeWriter {
             Todo::Root { cid }
             | Todo::Entry { cid, .. }
             | Todo::Shard { cid, .. }
-            | Todo::Content { cid } => Some(*cid),
-            Todo::EndOfFile => None,
+            | Todo::Content { cid, .. } => Some(*cid),
+            Todo::EndOfFile | Todo::EndOfShards => None,
         })
     }
 
@@ -152,14 +166,26 @@ impl TreeWriter {
                 self.entry(cid, data, folder.join(&*name).into(), depth)?;
             }
             Todo::Shard { cid, path, depth } => self.shard(cid, data, &path, depth)?,
-            Todo::Content { cid } => self.content(cid, data)?,
-            Todo::EndOfFile => unreachable!("ends are handled below as soon as they come up"),
+            Todo::Content { cid, bytes } => {
+                let node = file_node(cid, data)?;
+                if node.bytes != bytes {
+                    let why = format!("it has {} bytes, {bytes} were claimed", node.bytes);
+                    return Err(ExportError::NotUnixFs { id: cid, why });
+                }
+                self.content(node)?;
+            }
+            Todo::EndOfFile | Todo::EndOfShards => {
+                unreachable!("ends are handled below as soon as they come up")
+            }
         }
-        while matches!(self.todo.last(), Some(Todo::EndOfFile)) {
+        loop {
+            match self.todo.last() {
+                Some(Todo::EndOfFile) => self.close_file()?,
+                Some(Todo::EndOfShards) => drop(self.shards.pop()),
+                _ => return Ok(()),
+            }
             self.todo.pop();
-            self.close_file()?;
         }
-        Ok(())
     }
 
     /// Gives the finished tree its name.
@@ -193,10 +219,11 @@ impl TreeWriter {
             Codec::DagPb => check_shape(cid, data)?,
         }
         match describe(data) {
-            NodeDescription::File { size } => {
-                self.open_file(cid, path, size)?;
+            NodeDescription::File { .. } => {
+                let node = file_node(cid, data)?;
+                self.open_file(cid, path, node.bytes)?;
                 self.todo.push(Todo::EndOfFile);
-                self.content(cid, data)
+                self.content(node)
             }
             NodeDescription::Directory { links } => {
                 self.make_folder(&path, depth)?;
@@ -207,6 +234,8 @@ impl TreeWriter {
             }
             NodeDescription::HamtShard { .. } => {
                 self.make_folder(&path, depth)?;
+                self.shards.push(BTreeSet::new());
+                self.todo.push(Todo::EndOfShards);
                 self.shard(cid, data, &path, depth)
             }
             NodeDescription::Symlink => {
@@ -233,8 +262,12 @@ impl TreeWriter {
             // A shard's link is named by two hex digits and, if it is an entry, the entry's name.
             match link.name.split_at_checked(2) {
                 Some((_, "")) => {
-                    let cid = block_id(cid, &link.target)?;
-                    self.todo.push(Todo::Shard { cid, path: path.clone(), depth });
+                    let below = block_id(cid, &link.target)?;
+                    if !self.shards.last_mut().expect("a sharded folder is open").insert(below) {
+                        let why = format!("folder shard {below} comes twice");
+                        return Err(ExportError::NotUnixFs { id: cid, why });
+                    }
+                    self.todo.push(Todo::Shard { cid: below, path: path.clone(), depth });
                 }
                 Some((_, name)) => self.plan_entry(name, &link.target, path, depth)?,
                 None => return Err(bad_name(&link.name, "not the name of a shard's entry")),
@@ -266,23 +299,12 @@ impl TreeWriter {
         fs::create_dir(path).map_err(|source| write_error(path, source))
     }
 
-    fn content(&mut self, cid: BlockId, data: &[u8]) -> Result<(), ExportError> {
-        if cid.codec() == Codec::Raw {
-            return self.append(data);
-        }
-        check_shape(cid, data)?;
-        let wrong = |why: String| ExportError::NotUnixFs { id: cid, why };
-        let (bytes, _, _, more) =
-            IdleFileVisit::default().start(data).map_err(|error| wrong(error.to_string()))?;
-        if let Some(visit) = more {
-            let (first, rest) = visit.pending_links();
-            let mut parts = Vec::new();
-            for target in std::iter::once(first).chain(rest) {
-                parts.push(Todo::Content { cid: block_id(cid, target)? });
-            }
-            self.todo.extend(parts.into_iter().rev());
-        }
-        self.append(bytes)
+    /// Writes what lies in a node, and plans what lies under it. Parts of no bytes are passed by: nodes that link to
+    /// the same empty ones again and again would take for ever.
+    fn content(&mut self, node: Node<'_>) -> Result<(), ExportError> {
+        let parts = node.parts.into_iter().rev().filter(|(_, bytes)| *bytes > 0);
+        self.todo.extend(parts.map(|(cid, bytes)| Todo::Content { cid, bytes }));
+        self.append(node.content)
     }
 
     fn open_file(&mut self, first: BlockId, path: Arc<Path>, expected: u64) -> Result<(), ExportError> {
@@ -339,6 +361,16 @@ fn check_shape(cid: BlockId, data: &[u8]) -> Result<(), ExportError> {
 
 fn block_id(parent: BlockId, target: &Cid) -> Result<BlockId, ExportError> {
     BlockId::try_from(target).map_err(|error| ExportError::NotUnixFs { id: parent, why: error.to_string() })
+}
+
+fn file_node(id: BlockId, data: &[u8]) -> Result<Node<'_>, ExportError> {
+    let refused = |why: String| ExportError::NotUnixFs { id, why };
+    match Node::read(id, data) {
+        Ok(Some(node)) => Ok(node),
+        Ok(None) => Err(refused("expected a part of a file".into())),
+        Err(ContentError::NotUnixFs { why, .. }) => Err(refused(why)),
+        Err(error) => Err(refused(error.to_string())),
+    }
 }
 
 fn symlink_target(cid: BlockId, data: &[u8]) -> Result<PathBuf, ExportError> {

@@ -120,15 +120,17 @@ impl ContentReader {
 }
 
 /// A block of a file: content, or links to the parts of it.
-struct Node<'a> {
-    bytes: u64,
-    content: &'a [u8],
-    parts: Vec<(BlockId, u64)>,
+pub(super) struct Node<'a> {
+    /// All bytes under it.
+    pub(super) bytes: u64,
+    pub(super) content: &'a [u8],
+    /// Links, and how many bytes lie under each, as this node claims.
+    pub(super) parts: Vec<(BlockId, u64)>,
 }
 
 impl<'a> Node<'a> {
     /// Reads a block; `None` if it is well formed but of another kind.
-    fn read(id: BlockId, data: &'a [u8]) -> Result<Option<Self>, ContentError> {
+    pub(super) fn read(id: BlockId, data: &'a [u8]) -> Result<Option<Self>, ContentError> {
         match id.codec() {
             Codec::Raw => {
                 return Ok(Some(Self { bytes: data.len() as u64, content: data, parts: Vec::new() }));

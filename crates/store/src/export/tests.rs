@@ -236,9 +236,44 @@ fn a_folder_whose_shards_repeat_is_refused() {
     let blocks = Blocks::from([(end, end_data), (root, data)]);
     let error = list(root, &blocks).0.unwrap_err();
     assert!(error.to_string().contains("comes twice"), "{error}");
+    let target = tempfile::tempdir().unwrap();
+    let error = write(root, &blocks, &target.path().join("out")).unwrap_err();
+    assert!(error.to_string().contains("comes twice"), "{error}");
+    assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0, "nothing half-written remains");
+
+    // The same sharded folder in two places, one within the other's sibling, is no bomb.
+    let (inner, inner_data) = shard(&[("00", end)]);
+    let (outer, outer_data) = shard(&[("01one", inner), ("02", end), ("03two", inner)]);
+    let blocks = Blocks::from([(end, shard(&[]).1), (inner, inner_data), (outer, outer_data)]);
+    write(outer, &blocks, &target.path().join("out")).unwrap();
+    assert_eq!(fs::read_dir(target.path().join("out")).unwrap().count(), 2);
+
     let (root, data) = shard(&[("0", end)]);
     let error = list(root, &Blocks::from([(root, data)])).0.unwrap_err();
     assert!(error.to_string().contains("no name"), "{error}");
+}
+
+/// A file of no bytes whose nodes link to the same empty ones again and again would take for ever as well.
+#[test]
+fn a_file_whose_empty_parts_repeat_is_written_at_once() {
+    // UnixFS: type file, length 0, and two parts of 0 bytes
+    let part = |unixfs: &[u8], below: Option<BlockId>| {
+        let link = below.map(|id| field(2, &[field(1, &id.to_cid().to_bytes()), field(2, b"")].concat()));
+        let links = link.map(|link| [link.clone(), link].concat()).unwrap_or_default();
+        let data = [links, field(1, unixfs)].concat();
+        (BlockId::of(Codec::DagPb, &data), data)
+    };
+    let mut blocks = Blocks::new();
+    let (mut root, data) = part(&[0x08, 0x02, 0x18, 0x00], None);
+    blocks.insert(root, data);
+    for _ in 0..60 {
+        let (above, data) = part(&[0x08, 0x02, 0x18, 0x00, 0x20, 0x00, 0x20, 0x00], Some(root));
+        blocks.insert(above, data);
+        root = above;
+    }
+    let target = tempfile::tempdir().unwrap();
+    write(root, &blocks, &target.path().join("out")).unwrap();
+    assert_eq!(fs::read(target.path().join("out")).unwrap(), b"");
 }
 
 #[test]
