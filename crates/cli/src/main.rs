@@ -18,6 +18,7 @@ mod settings;
 mod supervisor;
 
 fn main() -> ExitCode {
+    let limited = survive_file_limits();
     // In software mode the enclave is this very program under a hidden name, and links nothing else into
     // its life: no runtime, no configuration.
     // A floor of `bench` is the same, under another.
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     log(if args.command.is_node_run() { "info" } else { "error" }, args.common.json);
+    if let Err(error) = limited {
+        tracing::warn!(%error, "a file that reaches its limit will end this program");
+    }
     let output = output::Output::new(&args.common);
     match commands::run(args.command, &args.common, &output) {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +48,13 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// A write beyond the limit of a file's length raises a signal that ends a program. With a handler it is an error
+/// like any other, as on a full disk: a node that can hold nothing more still serves what it has.
+fn survive_file_limits() -> std::io::Result<()> {
+    let seen = std::sync::Arc::default();
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen).map(drop)
 }
 
 /// What the grammar refuses, and what it answers itself: help and version.
@@ -64,7 +75,12 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn log(default: &str, json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOLDFAST_LOG")
         .unwrap_or_else(|_| format!("{default},libp2p=error").parse().expect("a valid filter"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that takes no more, on a full disk or after its reader has gone, is no reason to stop serving; by default it
+    // would end the process.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     if json {
         builder.json().init();
     } else {

@@ -48,7 +48,7 @@ impl Output {
     /// The result of a command whose data went to standard output: the same, on standard error.
     pub(crate) fn result_aside(&self, text: &str, schema: &str, object: impl Serialize) {
         if self.json {
-            eprintln!("{}", with_schema(object, schema));
+            aside(&with_schema(object, schema));
         } else {
             self.note(text);
         }
@@ -58,8 +58,8 @@ impl Output {
     pub(crate) fn note(&self, text: &str) {
         match (self.quiet, self.json) {
             (true, _) => {}
-            (false, true) => eprintln!("{}", json!({"schema": "holdfast/note/1", "note": text})),
-            (false, false) => eprintln!("{text}"),
+            (false, true) => aside(&json!({"schema": "holdfast/note/1", "note": text})),
+            (false, false) => aside(&text),
         }
     }
 
@@ -73,9 +73,9 @@ impl Output {
                 "detail": message,
                 "exit": *exit as u8,
             });
-            eprintln!("{problem}");
+            aside(&problem);
         } else {
-            eprintln!("holdfast: {message}");
+            aside(&format_args!("holdfast: {message}"));
         }
     }
 
@@ -112,6 +112,12 @@ fn print(line: &impl std::fmt::Display) {
     }
 }
 
+/// Writes a line to standard error. If nobody takes it, there is nobody left to tell.
+fn aside(line: &impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Progress of one long step.
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -134,10 +140,10 @@ impl Progress {
         if json {
             let progress =
                 json!({"schema": "holdfast/progress/1", "step": self.what, "done": done, "total": total});
-            eprintln!("{progress}");
+            aside(&progress);
         } else {
             let of = total.map(|total| format!(" of {}", total >> 20)).unwrap_or_default();
-            eprintln!("{}: {}{of} MiB", self.what, done >> 20);
+            aside(&format_args!("{}: {}{of} MiB", self.what, done >> 20));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use futures::{StreamExt, stream};
 use holdfast_client::ask;
 use holdfast_client::network::Network;
 use holdfast_client::put::{self, Progress};
@@ -14,6 +15,7 @@ use holdfast_protocol::dispersal::{Outcome, SlotFailure, Wait};
 use holdfast_protocol::put::Reason;
 use holdfast_store::import::ImportProfile;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::dialer;
 use crate::args::{Common, PutArgs, WaitFor};
@@ -28,6 +30,11 @@ mod target;
 use key::KeyFile;
 use prepare::{Prepared, prepare};
 use target::Target;
+
+/// Bytes of a piece that is stored while others are. A larger one keeps links and disks busy by itself.
+const SMALL_BYTES_MAX: u64 = 256 << 10;
+/// Small pieces stored at once: half the puts that a provider takes at a time.
+const SMALL_PUTS_MAX: usize = 32;
 
 /// One thing to store, and where its proof goes.
 struct Job {
@@ -62,14 +69,26 @@ pub(super) async fn run(args: &PutArgs, common: &Common, output: &Output) -> Res
         (true, _) => "these pieces are private: whoever has a key can read its piece, and nobody can without; keep the keys",
     });
     let net = dialer().await?;
+    let put = Put {
+        net: &net,
+        network: &network,
+        profile,
+        wait: args.wait,
+        import: args.profile,
+        output,
+        preparing: Mutex::new(()),
+    };
+    let stores = jobs.iter().zip(targets).map(|(job, target)| put.store(job, target));
+    let mut stores = stream::iter(stores).buffered(SMALL_PUTS_MAX);
     let (mut texts, mut objects) = (Vec::new(), Vec::new());
     let mut failure = None;
-    for (job, target) in jobs.iter().zip(targets) {
-        let import_profile = (!job.is_car).then_some(args.profile);
-        let put = Put { net: &net, network: &network, profile, wait: args.wait, import_profile, output };
-        // One that fails does not take the others with it; the first failure is the command's.
-        let problem = match put.store(job, args.profile, target).await {
+    // In the order of the command line, whichever is done first. One that fails does not take the others with it; the
+    // first failure is the command's.
+    for job in &jobs {
+        let Some(result) = stores.next().await else { break };
+        let problem = match result {
             Ok(stored) => {
+                stored.failed.iter().for_each(|failed| output.note(failed));
                 texts.push(stored.text);
                 objects.push(stored.object);
                 stored.partial
@@ -128,6 +147,7 @@ fn jobs(args: &PutArgs) -> Result<Vec<Job>, Failure> {
         }
         jobs.push(Job { source, is_car, bundle, key });
     }
+    target::check_outside(&jobs)?;
     Ok(jobs)
 }
 
@@ -207,21 +227,28 @@ struct Put<'a> {
     network: &'a Network,
     profile: Profile,
     wait: WaitFor,
-    import_profile: Option<ImportProfile>,
+    import: ImportProfile,
     output: &'a Output,
+    /// Held while a piece is prepared, and while a large one is stored.
+    preparing: Mutex<()>,
 }
 
 struct Stored {
     text: String,
     object: Value,
+    /// Why slots gave no receipt, one line each.
+    failed: Vec<String>,
     /// Set if the proof was written but fewer slots signed than asked.
     partial: Option<Failure>,
 }
 
 impl Put<'_> {
-    async fn store(&self, job: &Job, import: ImportProfile, target: Target) -> Result<Stored, Failure> {
+    async fn store(&self, job: &Job, target: Target) -> Result<Stored, Failure> {
         let Self { net, network, profile, wait, output, .. } = self;
-        let Prepared { plan, key, spool: _spool } = prepare(job, import, output).await?;
+        let preparing = self.preparing.lock().await;
+        let Prepared { plan, key, spool: _spool } = prepare(job, self.import, output).await?;
+        // Others are stored beside a small piece; nothing new begins beside a large one.
+        let _alone = (plan.piece_bytes() > SMALL_BYTES_MAX).then_some(preparing);
         // On disk before anything is sent, and out of memory from here on.
         let key_file = match (&job.key, key) {
             (Some(path), Some(key)) => Some(KeyFile::write(&key, path)?),
@@ -245,7 +272,7 @@ impl Put<'_> {
         key_file.as_ref().inspect(|key_file| key_file.keep());
 
         let path = target.path().to_owned();
-        target.write(&self.bundle(certificate)).map_err(|failure| {
+        target.write(&self.bundle(job, certificate)).map_err(|failure| {
             // What was won is not lost with the disk.
             let text = certificate.certificate().to_text();
             let message = format!("{}; {cid} is certified all the same: {text}", failure.message);
@@ -254,9 +281,6 @@ impl Put<'_> {
         ask::give(net, network, certificate).await;
         let signed = certificate.signers().count();
         let failed = self.describe_failures(&outcome);
-        for failure in &failed {
-            output.note(failure);
-        }
         let partial = (*wait == WaitFor::All && signed < profile.n).then(|| {
             let todo = match key_file {
                 None => "run the same put again",
@@ -283,16 +307,16 @@ impl Put<'_> {
             "profile": profile.name(),
             "signed": signed,
             "slots": profile.n,
-            "failed": failed,
+            "failed": &failed,
             "bundle": path,
             "certificate": certificate.certificate().to_text(),
             "public": key.is_none(),
             "key": key,
         });
-        Ok(Stored { text, object, partial })
+        Ok(Stored { text, object, failed, partial })
     }
 
-    fn bundle(&self, certificate: &ValidCertificate) -> Bundle {
+    fn bundle(&self, job: &Job, certificate: &ValidCertificate) -> Bundle {
         Bundle {
             genesis: self.network.genesis.clone(),
             proofs: self.network.proofs.clone(),
@@ -300,9 +324,7 @@ impl Put<'_> {
             committee: self.network.committee.record().clone(),
             committee_proof: (),
             headers: Bounded::new(vec![]).expect("no headers"),
-            import_profile: self
-                .import_profile
-                .map(|profile| Text::new(profile.name).expect("names are short")),
+            import_profile: (!job.is_car).then(|| Text::new(self.import.name).expect("names are short")),
         }
     }
 

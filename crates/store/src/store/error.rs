@@ -108,7 +108,8 @@ impl PutError {
     /// Whether the disk is full.
     pub fn is_full(&self) -> bool {
         let full = |error: &io::Error| {
-            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+            matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
         };
         match self {
             Self::Write(error) | Self::Check(CheckError::Walk(WalkError::Memory(error))) => full(error),

@@ -81,19 +81,25 @@ async fn encrypted(
     profile: ImportProfile,
     output: &Output,
 ) -> Result<(NamedTempFile, PieceKey), Failure> {
-    let failed = |error| Failure::local("could not write the encrypted form", &error);
-    let file = NamedTempFile::new_in(scratch()).map_err(failed)?;
-    let out = file.reopen().map_err(failed)?;
+    let encrypted_form = || -> Result<_, Failure> {
+        let failed = |error| Failure::local("could not write the encrypted form", &error);
+        let file = NamedTempFile::new_in(scratch()).map_err(failed)?;
+        let out = file.reopen().map_err(failed)?;
+        Ok((file, out))
+    };
     let (source, is_stdin) = (job.source.clone(), job.is_stdin());
     if job.is_car || (!is_stdin && source.is_dir()) {
         // A CAR cannot be put into order as it streams by.
         let spool = if is_stdin { Some(spool().await?) } else { None };
         let source = spool.as_ref().map_or(source.as_path(), NamedTempFile::path);
         let plan = plan(source, job.is_car, profile, output).await?;
+        // Not before the plan: temporary space may lie in the folder that is stored.
+        let (file, out) = encrypted_form()?;
         let progress = output.progress("encrypting", Some(plan.piece_bytes()));
         let key = blocking(move || encrypt::tree(&plan, out, &mut |bytes| progress.add(bytes))).await?;
         return Ok((file, key));
     }
+    let (file, out) = encrypted_form()?;
     let progress = output.progress("encrypting", size(&source));
     let key = blocking(move || {
         let mut count = |bytes| progress.add(bytes);

@@ -8,6 +8,7 @@ use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
 use holdfast_store::{folder_of, shared_temp_in};
 use tempfile::NamedTempFile;
 
+use super::{Job, KEY, PROOF};
 use crate::failure::{Exit, Failure};
 use crate::settings;
 
@@ -41,6 +42,38 @@ impl Target {
             .and_then(|()| fs::File::open(folder)?.sync_all());
         written.map_err(|error| failed(&self.path, &error))
     }
+}
+
+/// Refuses proofs and keys that would lie in a folder that is stored by the same command: they would become a part of
+/// its piece, or the folder would not be what its proof is about.
+pub(super) fn check_outside(jobs: &[Job]) -> Result<(), Failure> {
+    // What cannot be found is told by whoever opens it.
+    let folders = jobs.iter().filter(|job| !job.is_car && !job.is_stdin() && job.source.is_dir());
+    let folders: Vec<_> =
+        folders.filter_map(|job| Some((&job.source, fs::canonicalize(&job.source).ok()?))).collect();
+    for job in jobs {
+        for (companion, path) in [(PROOF, Some(&job.bundle)), (KEY, job.key.as_ref())] {
+            let place = path.and_then(|path| Some((path, fs::canonicalize(folder_of(path)).ok()?)));
+            let Some((path, place)) = place else { continue };
+            if let Some((folder, _)) = folders.iter().find(|(_, folder)| place.starts_with(folder)) {
+                let todo = match jobs.len() {
+                    1 => format!("name another place with {}", companion.option),
+                    _ => format!(
+                        "store {} by a command of its own, with {}",
+                        job.source.display(),
+                        companion.option
+                    ),
+                };
+                let message = format!(
+                    "{} would lie in {}, which is to be stored; {todo}",
+                    path.display(),
+                    folder.display()
+                );
+                return Err(Failure::new(Exit::Usage, companion.reason, message));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
