@@ -129,7 +129,11 @@ pub enum IndexError {
 fn failed<E: Into<redb::Error>>(what: &'static str) -> impl Fn(E) -> IndexError {
     move |error| match error.into() {
         redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) => IndexError::Damaged,
-        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => IndexError::Damaged,
+        redb::Error::Io(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+        {
+            IndexError::Damaged
+        }
         source => IndexError::Database { what, source: Box::new(source) },
     }
 }
@@ -165,6 +169,17 @@ impl Index {
             Ok(())
         })?;
         Ok(index)
+    }
+
+    /// Checks every page against its checksum. Takes as long as reading the index.
+    ///
+    /// # Errors
+    /// If one is not what was written.
+    pub fn checked(mut self) -> Result<Self, IndexError> {
+        match self.0.check_integrity().map_err(failed("check"))? {
+            true => Ok(self),
+            false => Err(IndexError::Damaged),
+        }
     }
 
     fn write(

@@ -17,7 +17,7 @@ use holdfast_protocol::put::{Offer, PutReply, PutRequest, Reason};
 use crate::support::World;
 
 /// A piece of one raw block, its CID and root.
-fn piece(content: &[u8]) -> (BlockId, Vec<u8>, PieceRoot) {
+pub(crate) fn piece(content: &[u8]) -> (BlockId, Vec<u8>, PieceRoot) {
     let cid = BlockId::of(Codec::Raw, content);
     let mut bytes = car::header(&cid);
     bytes.extend(car::section_prefix(&cid, content.len()));
@@ -27,13 +27,20 @@ fn piece(content: &[u8]) -> (BlockId, Vec<u8>, PieceRoot) {
     (cid, bytes, hasher.finish(&mut Vec::new()))
 }
 
-struct Liar {
-    net: Net,
-    network: Network,
+/// A client that says what it likes.
+pub(crate) struct Liar {
+    pub(crate) net: Net,
+    pub(crate) network: Network,
 }
 
 impl Liar {
-    async fn open(&self, place: usize, start: Start) -> Link {
+    /// A client of a network, under a key of its own.
+    pub(crate) async fn of(world: &World) -> Self {
+        let net = Net::start(Keypair::generate_ed25519(), &[]).await.unwrap();
+        Self { net, network: world.network() }
+    }
+
+    pub(crate) async fn open(&self, place: usize, start: Start) -> Link {
         let (peer, addresses) = self.network.reach(place).unwrap();
         let mut link = self.net.link(peer, addresses).await.unwrap();
         link.writer.message(&start).await.unwrap();
@@ -59,7 +66,7 @@ impl Liar {
         reader.message().await.unwrap_or(None)
     }
 
-    fn offer(&self, cid: BlockId, bytes: u64) -> Offer {
+    pub(crate) fn offer(&self, cid: BlockId, bytes: u64) -> Offer {
         Offer::without_ledger(&self.network.committee, Profile::COPY4, cid, bytes)
     }
 }
@@ -74,8 +81,7 @@ fn reason(reply: Option<PutReply>) -> Option<Reason> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lies_are_refused_and_the_truth_is_accepted_afterwards() {
     let world = World::with_network(4);
-    let net = Net::start(Keypair::generate_ed25519(), &[]).await.unwrap();
-    let liar = Liar { net, network: world.network() };
+    let liar = Liar::of(&world).await;
     let (cid, bytes, root) = piece(&[7; 5000]);
     let length = bytes.len() as u64;
 
@@ -105,8 +111,7 @@ async fn garbage_on_every_protocol_ends_the_conversation_and_nothing_else() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let world = World::with_network(4);
-    let net = Net::start(Keypair::generate_ed25519(), &[]).await.unwrap();
-    let liar = Liar { net, network: world.network() };
+    let liar = Liar::of(&world).await;
     let (peer, addresses) = liar.network.reach(0).unwrap();
     // Heads of oversized frames, a message that is none, data where none is due.
     let garbage = [&[0xff; 64][..], &[0x7f, 0xff, 0xff, 0xff], &[0, 0, 0, 3, 1, 2, 3], &[0x80, 0, 0, 1, 0]];

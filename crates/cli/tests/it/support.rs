@@ -1,11 +1,12 @@
 //! A network in a temporary folder, and the program run against it with a home folder of its own.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
-use holdfast_client::network::Network;
+use holdfast_client::network::{Network, PeerEntry, Peers};
 use holdfast_core::block::BlockId;
 use holdfast_node::folder::NodeFolder;
 use holdfast_proofs::slots::{self, Bucket};
@@ -154,6 +155,83 @@ impl Drop for World {
             }
         }
     }
+}
+
+impl World {
+    /// Runs one node of the network by itself, under limits such as `ulimit -f 4096`, and returns when it serves.
+    pub(crate) fn run_node(&self, node: &NodeFolder, limits: &str) -> NodeRun {
+        // The enclave of a node that was killed ends a moment after it.
+        let journal = fs::File::open(node.file("enclave/journal.redb")).unwrap();
+        wait_until("the last enclave has gone", || journal.try_lock().is_ok());
+        drop(journal);
+        let log = OpenOptions::new().create(true).append(true).open(node.file("node.log")).unwrap();
+        let shell = format!("{limits}\nexec \"$0\" \"$@\"");
+        let mut child = Command::new("sh")
+            .args(["-c", &shell, HOLDFAST, "--json", "node", "run", "--dir"])
+            .arg(node.path())
+            .env("TMPDIR", self.path("tmp"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let run = NodeRun(child);
+        assert!(line.contains("addresses"), "the node did not start");
+        // It may have had to take other ports.
+        let entry =
+            |node: &NodeFolder| PeerEntry { node: node.member().unwrap().node, addresses: node.addresses() };
+        Peers { peer: self.nodes().iter().map(entry).collect() }.save(&self.path("net")).unwrap();
+        run
+    }
+
+    /// What one node says of itself, by its place in the list of nodes.
+    pub(crate) fn says(&self, node: &NodeFolder) -> Value {
+        let id = node.member().unwrap().node.to_string();
+        let status = self.run_json(["net", "status", "--dir", "net"]).ok().json();
+        let nodes = status["nodes"].as_array().unwrap();
+        nodes.iter().find(|row| row["node"] == id.as_str()).unwrap().clone()
+    }
+}
+
+/// Starts the program with `--json`, its output kept.
+pub(crate) fn start(world: &World, args: &[&str]) -> Child {
+    let mut command = world.command();
+    command.arg("--json").args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// A node process that is stopped when this is dropped.
+pub(crate) struct NodeRun(Child);
+
+impl Drop for NodeRun {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|ended| ended.is_none()) {
+            signal(self.0.id(), Signal::TERM);
+        }
+        let _ = self.0.wait(); // it is gone either way
+    }
+}
+
+/// A process that stands still until this is dropped.
+pub(crate) struct Frozen(u32);
+
+/// Freezes a running node.
+pub(crate) fn freeze(node: &NodeFolder) -> Frozen {
+    let pid = node.running().unwrap().expect("the node runs");
+    signal(pid, Signal::STOP);
+    Frozen(pid)
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        signal(self.0, Signal::CONT);
+    }
+}
+
+/// Whether a node holds the beginning of a piece.
+pub(crate) fn holds_partial(node: &NodeFolder) -> bool {
+    fs::read_dir(node.file("store/partial")).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Kills a running node without warning, and returns when its lock is free.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -42,7 +43,7 @@ impl Store {
     }
 
     fn with_index(disk: Arc<dyn Disk>, options: Options) -> Result<Self, OpenError> {
-        let index = Index::open(&*disk, files::INDEX)?;
+        let index = open_index(&*disk)?;
         // A lost name of the index would cost a long start.
         disk.sync_folder("").map_err(OpenError::Disk)?;
         let writer = replay(&*disk, &index)?;
@@ -76,6 +77,14 @@ impl Store {
         remove_if_there(&disk, files::INDEX).map_err(OpenError::Disk)?;
         Self::open(folder, quota)
     }
+}
+
+/// Opens the index as far as it can be told that it is whole.
+fn open_index(disk: &dyn Disk) -> Result<Index, OpenError> {
+    // The database checks no page as it reads one, and may panic over what it finds: all are checked now, and a panic
+    // says no more than a checksum.
+    let open = || Index::open(disk, files::INDEX).and_then(Index::checked);
+    Ok(panic::catch_unwind(AssertUnwindSafe(open)).unwrap_or(Err(IndexError::Damaged))?)
 }
 
 /// Shows the records that are not in the index yet, and finds the end of the log.

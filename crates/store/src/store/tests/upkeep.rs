@@ -121,8 +121,17 @@ fn a_lost_or_damaged_index_is_made_again_from_the_log() {
         }
     }
     let index = folder.path().join("index.redb");
-    std::fs::write(&index, vec![0x55; 100_000]).unwrap();
-    for _ in 0..2 {
+    let good = std::fs::read(&index).unwrap();
+    let mut damages: Vec<Vec<u8>> = vec![vec![0x55; 100_000]];
+    damages.extend([0, 100, 5000, good.len() / 2, good.len() - 1].map(|bytes| good[..bytes].to_vec()));
+    // Some of these made the database panic.
+    for at in (0..good.len()).step_by(4096) {
+        let mut damaged = good.clone();
+        damaged[at..good.len().min(at + 40)].fill(0xff);
+        damages.push(damaged);
+    }
+    for damaged in damages {
+        std::fs::write(&index, damaged).unwrap();
         let store = Store::open(folder.path(), QUOTA).unwrap();
         assert_eq!(store.usage().pieces, 2);
         assert_eq!(store.check(|_| ()).unwrap().damaged, []);
