@@ -1,5 +1,6 @@
 //! Peers that hold on to what they were given and do next to nothing: each is let go after its time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_core::block::{BlockId, Codec};
@@ -103,16 +104,15 @@ async fn slow_peers_are_let_go_and_take_nobody_with_them() {
     for _ in 0..SILENT {
         silent.push(liar.open(0, Start::Put(())).await);
     }
-    let honest = async {
-        let world = &world;
-        tokio::task::block_in_place(|| {
-            world.file("other", noise(2 << 20, 2));
-            let put = world.run_json(["put", "other"]).ok().json();
-            assert!(put["pieces"][0]["signed"].as_u64() >= Some(3), "{put}");
-            let cid = put["pieces"][0]["cid"].as_str().unwrap();
-            world.run(["get", cid, "-o", "back"]).ok();
-        });
-    };
+    let world = Arc::new(world);
+    let user = world.clone();
+    let honest = tokio::task::spawn_blocking(move || {
+        user.file("other", noise(2 << 20, 2));
+        let put = user.run_json(["put", "other"]).ok().json();
+        assert!(put["pieces"][0]["signed"].as_u64() >= Some(3), "{put}");
+        let cid = put["pieces"][0]["cid"].as_str().unwrap();
+        user.run(["get", cid, "-o", "back"]).ok();
+    });
     let idle = async {
         for link in idle {
             closed(link).await;
@@ -123,7 +123,8 @@ async fn slow_peers_are_let_go_and_take_nobody_with_them() {
             refused_for_its_pace(link).await;
         }
     };
-    tokio::join!(honest, idle, silent, trickle(&liar, 1), hungry(&liar, 2, block));
+    let (honest, ..) = tokio::join!(honest, idle, silent, trickle(&liar, 1), hungry(&liar, 2, block));
+    honest.unwrap();
     // All places are free again.
     world.run(["put", "other", "--wait", "all"]).ok();
 }

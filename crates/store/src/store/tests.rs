@@ -8,6 +8,7 @@ use holdfast_core::id::{Epoch, PieceRoot};
 use holdfast_core::{car, tree};
 
 mod crash;
+mod readonly;
 mod upkeep;
 
 const QUOTA: u64 = 2_000_000;
