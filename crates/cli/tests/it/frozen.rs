@@ -17,7 +17,7 @@ fn a_provider_frozen_before_a_put_is_passed_over_and_comes_back() {
     let put = world.run_json(["put", "file"]).ok();
     let json = put.json();
     assert_eq!(json["pieces"][0]["signed"], 3);
-    let named = holders[0].member().unwrap().node.short().to_string();
+    let named = holders[0].member().unwrap().node.short();
     assert!(json["pieces"][0]["failed"][0].as_str().unwrap().contains(&named), "names the node: {put:?}");
     world.run(["get", &cid, "-o", "back"]).ok();
     drop(frozen);

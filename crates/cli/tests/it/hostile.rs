@@ -27,6 +27,22 @@ pub(crate) fn piece(content: &[u8]) -> (BlockId, Vec<u8>, PieceRoot) {
     (cid, bytes, hasher.finish(&mut Vec::new()))
 }
 
+/// A piece of many raw blocks under one node, its CID and root. What was interrupted goes on behind a whole block.
+pub(crate) fn piece_of_blocks(content: &[u8]) -> (BlockId, Vec<u8>, PieceRoot) {
+    let leaves: Vec<_> = content.chunks(50_000).map(|data| (BlockId::of(Codec::Raw, data), data)).collect();
+    let links: Vec<_> = leaves.iter().map(|(id, _)| *id).collect();
+    let node = holdfast_core::codec::encode(&links);
+    let cid = BlockId::of(Codec::DagCbor, &node);
+    let mut bytes = car::header(&cid);
+    for (id, data) in std::iter::once((cid, &node[..])).chain(leaves) {
+        bytes.extend(car::section_prefix(&id, data.len()));
+        bytes.extend(data);
+    }
+    let mut hasher = TreeHasher::default();
+    hasher.update(&bytes, &mut Vec::new());
+    (cid, bytes, hasher.finish(&mut Vec::new()))
+}
+
 /// A client that says what it likes.
 pub(crate) struct Liar {
     pub(crate) net: Net,

@@ -9,7 +9,7 @@ use holdfast_protocol::link::Start;
 use holdfast_protocol::put::{PutReply, PutRequest};
 use rustix::process::Signal;
 
-use crate::hostile::{Liar, piece};
+use crate::hostile::{Liar, piece, piece_of_blocks};
 use crate::support::{Run, World, holds_partial, kill, noise, signal, start, wait_until};
 
 /// Opens a put at the first slot, and says how much of the piece is there already.
@@ -89,7 +89,7 @@ async fn a_provider_killed_before_during_and_after_the_seal_keeps_what_it_signed
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_comes_back_sends_only_the_rest() {
     let world = World::with_network(4);
-    let (cid, bytes, root) = piece(&noise(1_000_000, 4));
+    let (cid, bytes, root) = piece_of_blocks(&noise(1_000_000, 4));
     let length = bytes.len() as u64;
     let holder = world.holders(&cid.to_string())[0].clone();
     let (mut link, from) = open(&world, cid, length).await;
@@ -98,12 +98,15 @@ async fn a_client_that_comes_back_sends_only_the_rest() {
     drop(link);
     // What is sent may still be on its way when the link breaks, so the beginning grows for a moment.
     wait_until("the beginning is kept", || holds_partial(&holder));
-    let (mut link, from) = loop {
-        let (link, from) = open(&world, cid, length).await;
-        if from > 0 {
-            break (link, from);
+    let resumed = async {
+        loop {
+            let (link, from) = open(&world, cid, length).await;
+            if from > 0 {
+                return (link, from);
+            }
         }
     };
+    let (mut link, from) = tokio::time::timeout(std::time::Duration::from_secs(60), resumed).await.unwrap();
     assert!(from <= 600_000, "{from}");
     send(&mut link, &bytes[usize::try_from(from).unwrap()..]).await;
     link.writer.message(&PutRequest::Seal(root)).await.unwrap();
