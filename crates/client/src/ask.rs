@@ -91,11 +91,20 @@ pub async fn receipt(
 /// Gives a certificate to the slots that have not signed it, so that they fetch the piece. Who cannot be reached does
 /// without.
 pub async fn give(net: &Net, network: &Network, certificate: &ValidCertificate) {
+    let missing = (0..certificate.profile().n).filter(|slot| !certificate.signers().contains(*slot));
+    give_to(net, network, certificate, missing).await;
+}
+
+/// Gives a certificate to some of its slots. Who cannot be reached does without.
+pub async fn give_to(
+    net: &Net,
+    network: &Network,
+    certificate: &ValidCertificate,
+    slots: impl Iterator<Item = u16>,
+) {
     let mut tasks = JoinSet::new();
-    let missing =
-        |slot: &usize| !certificate.signers().contains(u16::try_from(*slot).expect("at most 255 slots"));
-    for place in (0..certificate.slots().len()).filter(missing).map(|slot| &certificate.slots()[slot]) {
-        let (net, network, place) = (net.clone(), network.clone(), *place);
+    for place in slots.map(|slot| certificate.slots()[usize::from(slot)]) {
+        let (net, network) = (net.clone(), network.clone());
         let request = AskRequest::Keep(certificate.certificate().clone());
         tasks.spawn(async move { (place, ask(net, &network, place, request).await) });
     }

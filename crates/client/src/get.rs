@@ -147,11 +147,35 @@ pub async fn piece(
     network: &Network,
     root: BlockId,
     scratch: &Path,
-    mut sink: Sink,
+    sink: Sink,
     progress: impl FnMut(u64),
 ) -> Result<Fetched, GetError> {
+    walk(Source::start(net, network, root, progress), root, scratch, sink).await
+}
+
+/// Fetches the piece of a DAG for the member at `place` of the committee, who lacks it: everybody else is asked.
+///
+/// # Errors
+/// See [`piece`].
+pub async fn piece_for(
+    net: &Net,
+    network: &Network,
+    place: usize,
+    root: BlockId,
+    scratch: &Path,
+    sink: Sink,
+) -> Result<Fetched, GetError> {
+    walk(Source::start_without(net, network, Some(place), root, |_| ()), root, scratch, sink).await
+}
+
+/// Fetches a DAG in the order of its piece, and writes the piece.
+async fn walk<P: FnMut(u64)>(
+    mut source: Source<'_, P>,
+    root: BlockId,
+    scratch: &Path,
+    mut sink: Sink,
+) -> Result<Fetched, GetError> {
     sink.write(&car::header(&root)).await?;
-    let mut source = Source::start(net, network, root, progress);
     let mut walk = Walk::new(root, WalkMemory::new(scratch))?;
     let mut ahead: VecDeque<BlockId> = VecDeque::new();
     loop {

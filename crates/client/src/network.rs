@@ -98,9 +98,17 @@ impl Network {
         let refused = |source| NetworkError::Proofs { path: path.clone(), source };
         let proofs = GenesisProofs::from_bytes(&read(&path)?).map_err(refused)?;
         let committee = Committee::new(&genesis, &proofs).map_err(refused)?;
-        let peers = Peers::load(folder)?;
-        let addresses = peers.peer.into_iter().map(|entry| (entry.node, entry.addresses)).collect();
+        let addresses = Peers::load(folder)?.addresses();
         Ok(Self { genesis, proofs, committee, addresses })
+    }
+
+    /// Reads anew where members listen.
+    ///
+    /// # Errors
+    /// If `peers.toml` cannot be used; then the addresses stay as they were.
+    pub fn reload_addresses(&mut self, folder: &Path) -> Result<(), NetworkError> {
+        self.addresses = Peers::load(folder)?.addresses();
+        Ok(())
     }
 
     /// The network's name.
@@ -129,6 +137,10 @@ impl Peers {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(NetworkError::File { path, source }),
         }
+    }
+
+    fn addresses(self) -> BTreeMap<NodeId, Vec<Multiaddr>> {
+        self.peer.into_iter().map(|entry| (entry.node, entry.addresses)).collect()
     }
 
     /// Writes `peers.toml` into a network's folder, in one step.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::folder::{FolderError, NodeConfig, NodeFolder};
+use crate::provider::pull::{Puller, Pulls};
 use crate::provider::{self, Provider};
 use crate::signer::Signer;
 use crate::trusted::{Trusted, TrustedError};
@@ -70,7 +71,8 @@ pub async fn run(
 ) -> Result<(), NodeError> {
     let config = folder.config()?;
     let _lock = folder.lock()?;
-    let network = Network::load(&folder.path().join(config.network.as_ref().ok_or(NodeError::NoNetwork)?))?;
+    let network_folder = folder.path().join(config.network.as_ref().ok_or(NodeError::NoNetwork)?);
+    let network = Network::load(&network_folder)?;
     let committee = network.committee.clone();
     let trusted = Trusted::start(&folder.enclave())?;
     let node = trusted.identity().node;
@@ -85,11 +87,14 @@ pub async fn run(
 
     let usage = store.usage();
     tracing::info!(node = %node.short(), pieces = usage.pieces, bytes = usage.bytes, "serving");
-    let provider = Arc::new(Provider { committee, node, store, signer });
+    let (pulls, wanted) = Pulls::new();
+    let provider = Arc::new(Provider { committee, node, store, signer, pulls });
     let addresses = [net.listening(), std::slice::from_ref(listener.address())].concat();
     let tasks = TaskTracker::new();
     let protocols = provider::serve(&provider, &net, listener, &stop, &tasks);
-    tasks.spawn(upkeep::run(provider.clone(), network, stop.clone()));
+    tasks.spawn(upkeep::run(provider.clone(), network.clone(), stop.clone()));
+    let puller = Puller::new(provider.clone(), net.clone(), network, network_folder);
+    tasks.spawn(puller.run(wanted, stop.clone()));
     folder.write_addresses(&addresses)?;
     ready(&addresses);
 

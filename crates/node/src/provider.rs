@@ -1,4 +1,4 @@
-//! The tasks of a provider: one per link and one per question, bounded in number.
+//! The tasks of a provider: one per link and one per question, bounded in number, and one that fetches what is lacking.
 
 use std::sync::Arc;
 
@@ -14,10 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::signer::Signer;
+use pull::Pulls;
 
 mod answer;
+mod certificate;
 mod intake;
 mod links;
+pub(crate) mod pull;
 mod serve;
 
 /// Questions at once. Each holds one message.
@@ -32,6 +35,7 @@ pub struct Provider {
     pub(crate) node: NodeId,
     pub(crate) store: Store,
     pub(crate) signer: Signer,
+    pub(crate) pulls: Pulls,
 }
 
 /// Serves all protocols until `stop` is cancelled. Conversations run in `tasks`; dropping the result stops accepting.

@@ -1,5 +1,4 @@
-//! What a node does by itself: it forgets interrupted puts, removes what nobody was promised any more, and fetches the
-//! pieces of slots that it lacks.
+//! What a node does by itself: it forgets interrupted puts, and removes what nobody was promised any more.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -133,6 +133,11 @@ impl Store {
         }
     }
 
+    /// The folder for temporary files of what does not fit memory.
+    pub fn scratch(&self) -> &Path {
+        &self.shared.options.scratch
+    }
+
     /// Opens a draft of a piece of `bytes` bytes, with room reserved for it. If an earlier put of it was interrupted,
     /// the draft starts with what that left.
     ///

@@ -16,6 +16,7 @@ mod kill;
 mod ls;
 mod main_job;
 mod private;
+mod pull;
 mod range;
 mod several;
 mod shell;

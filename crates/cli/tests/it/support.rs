@@ -285,3 +285,27 @@ pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     };
     std::iter::repeat_with(&mut next).flatten().take(bytes).collect()
 }
+
+/// Starts a node of the network by itself, and returns when it serves. It runs until the network is stopped, or it is
+/// killed.
+pub(crate) fn start(world: &World, node: &NodeFolder) {
+    use std::io::{BufRead, BufReader};
+
+    let mut command = world.command();
+    let log = fs::OpenOptions::new().create(true).append(true).open(node.file("node.log")).unwrap();
+    command.args(["node", "run", "--dir"]).arg(node.path()).stdout(Stdio::piped()).stderr(log);
+    let mut process = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("serving"), "{line:?}; {}", fs::read_to_string(node.file("node.log")).unwrap());
+    // Whoever waits for a child that has ended frees its process id.
+    std::thread::spawn(move || process.wait());
+}
+
+/// How many nodes hold a piece, and the signers of the certificate that each of them shows.
+pub(crate) fn holders_and_signers(world: &World, cid: &str) -> (u64, Vec<u64>) {
+    let status = world.run_json(["status", cid]).ok().json();
+    let signers = status["slots"].as_array().unwrap().iter();
+    let signers = signers.filter_map(|slot| slot["certificate_signers"].as_u64()).collect();
+    (status["holders"].as_u64().unwrap(), signers)
+}

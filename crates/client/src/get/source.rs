@@ -71,10 +71,24 @@ pub(super) struct Source<'a, P> {
 impl<'a, P: FnMut(u64)> Source<'a, P> {
     /// Dials the slots of a piece.
     pub(super) fn start(net: &'a Net, network: &'a Network, root: BlockId, progress: P) -> Self {
+        Self::start_without(net, network, None, root, progress)
+    }
+
+    /// Dials the slots of a piece, but for the member at a place of the committee.
+    pub(super) fn start_without(
+        net: &'a Net,
+        network: &'a Network,
+        left_out: Option<usize>,
+        root: BlockId,
+        progress: P,
+    ) -> Self {
         let committee = &network.committee;
         let mut places = slots::order(Bucket::of(&root), committee.members());
         let mut strangers = places.split_off(committee.slots_max().min(places.len()));
         strangers.truncate(STRANGERS_MAX);
+        for places in [&mut places, &mut strangers] {
+            places.retain(|place| Some(*place) != left_out);
+        }
         let (events, inbox) = mpsc::channel(EVENTS);
         let mut source = Self {
             net,
