@@ -106,7 +106,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// List proofs and what they are worth now, or the entries of a stored folder
     Ls(LsArgs),
-    /// Certificates: look at one
+    /// Certificates: look at one, or gather late receipts
     #[command(subcommand)]
     Cert(CertCommand),
     /// Print the CID of a file or folder

@@ -38,7 +38,7 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Why { cid } => why::run(cid, common, output).await,
             Command::Verify(args) => verify::run(&args, common, output).await,
             Command::Ls(args) => ls::run(&args, common, output).await,
-            Command::Cert(command) => cert::run(command, output),
+            Command::Cert(command) => cert::run(command, common, output).await,
             Command::Cid { file, profile } => cid::run(file, profile, output).await,
             Command::Bench(args) => bench::run(&args, common, output).await,
             Command::Net(command) => net::run(command, common, output).await,

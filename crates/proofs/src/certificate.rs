@@ -114,6 +114,24 @@ pub enum CertificateError {
     Signature(#[from] BlsError),
 }
 
+/// How two certificates of one statement came together. They always share a signer, for each has more than two thirds of
+/// the slots; and a signature that is in a sum cannot be taken out of it. So sums are never added to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// The other adds nothing: all its signers are here.
+    Contained,
+    /// All signers are in the other, and more; it takes the place of this one.
+    Grown,
+    /// Each has a signer that the other lacks. The one with more signers is kept, the first of two equal ones; the
+    /// missing slots can be asked for their receipts.
+    Overlapping,
+}
+
+/// The certificates are about different statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificates are about different statements")]
+pub struct OtherStatement;
+
 /// A certificate that was checked against its committee. There is no other way to make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidCertificate {
@@ -269,6 +287,27 @@ impl ValidCertificate {
         self.signers.add(slot);
         self.certificate.signers.clone_from(&self.signers.bits);
         Ok(())
+    }
+
+    /// Makes the best of this certificate and another of the same statement. The number of signers never falls.
+    ///
+    /// # Errors
+    /// If the other is about another statement.
+    pub fn merge(&mut self, other: &Self) -> Result<Merge, OtherStatement> {
+        // The statement names the committee, and that the network.
+        if self.statement() != other.statement() {
+            return Err(OtherStatement);
+        }
+        let adds = other.signers.iter().any(|slot| !self.signers.contains(slot));
+        let lacks = self.signers.iter().any(|slot| !other.signers.contains(slot));
+        if adds && other.signers.count() > self.signers.count() {
+            self.clone_from(other);
+        }
+        Ok(match (adds, lacks) {
+            (false, _) => Merge::Contained,
+            (true, false) => Merge::Grown,
+            (true, true) => Merge::Overlapping,
+        })
     }
 }
 

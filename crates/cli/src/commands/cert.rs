@@ -1,4 +1,4 @@
-//! `cert show`: what a certificate or proof says, for people. Nothing is believed here.
+//! `cert show`: what a certificate or proof says, for people. Nothing is believed here. And `cert merge`.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -13,9 +13,14 @@ use holdfast_proofs::slots::{self, Bucket};
 use holdfast_proofs::statement::Coding;
 use serde_json::{Value, json};
 
+use crate::args::Common;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::settings;
+
+mod merge;
+
+use merge::MergeArgs;
 
 /// How the text form of a certificate begins.
 const TEXT_PREFIX: &str = "hfc1";
@@ -30,30 +35,50 @@ pub(crate) enum CertCommand {
         #[arg(value_name = "PROOF|hfc1TEXT")]
         certificate: String,
     },
+    /// Let a certificate grow by late receipts, from other proofs and from slots that have not signed it yet
+    Merge(MergeArgs),
 }
 
-pub(super) fn run(command: CertCommand, output: &Output) -> Result<(), Failure> {
+pub(super) async fn run(command: CertCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
         CertCommand::Show { certificate } => show(&certificate, output),
+        CertCommand::Merge(args) => merge::run(&args, common, output).await,
     }
+}
+
+/// What the user named: the text form of a certificate, or a file with a proof.
+struct Named {
+    certificate: Certificate,
+    bundle: Option<Bundle>,
+}
+
+impl Named {
+    fn read(named: &str) -> Result<Self, Failure> {
+        if named.starts_with(TEXT_PREFIX) && !Path::new(named).exists() {
+            return match Certificate::from_text(named) {
+                Ok(certificate) => Ok(Self { certificate, bundle: None }),
+                Err(error) => Err(Failure::new(Exit::Invalid, "cert.text", explain(&error))),
+            };
+        }
+        let bundle = read_proof(Path::new(named))?;
+        Ok(Self { certificate: bundle.certificate.clone(), bundle: Some(bundle) })
+    }
+}
+
+fn read_proof(path: &Path) -> Result<Bundle, Failure> {
+    Bundle::from_bytes(&settings::read_limited(path, BUNDLE_BYTES_MAX)?).map_err(|error| {
+        let message = format!("{} is no proof: {}", path.display(), explain(&error));
+        Failure::new(Exit::Invalid, "cert.bundle", message)
+    })
 }
 
 fn show(named: &str, output: &Output) -> Result<(), Failure> {
     let mut lines = Lines::default();
-    let object = if named.starts_with(TEXT_PREFIX) && !Path::new(named).exists() {
-        let certificate = Certificate::from_text(named)
-            .map_err(|error| Failure::new(Exit::Invalid, "cert.text", explain(&error)))?;
-        describe(&certificate, &mut lines)
-    } else {
-        let bytes = settings::read_limited(Path::new(named), BUNDLE_BYTES_MAX)?;
-        let bundle = Bundle::from_bytes(&bytes).map_err(|error| {
-            let message = format!("{named} is no proof: {}", explain(&error));
-            Failure::new(Exit::Invalid, "cert.bundle", message)
-        })?;
-        let mut object = describe(&bundle.certificate, &mut lines);
+    let Named { certificate, bundle } = Named::read(named)?;
+    let mut object = describe(&certificate, &mut lines);
+    if let Some(bundle) = bundle {
         object["bundle"] = describe_bundle(&bundle, &mut lines);
-        object
-    };
+    }
     lines.0.push("not judged: `holdfast verify` says whether to believe a proof".into());
     output.result(&lines.0.join("\n"), "cert-show", object);
     Ok(())

@@ -25,7 +25,7 @@ use crate::settings;
 
 mod key;
 mod prepare;
-mod target;
+pub(super) mod target;
 
 use key::KeyFile;
 use prepare::{Prepared, prepare};

@@ -47,6 +47,41 @@ fn a_certificate_only_grows() {
 }
 
 #[test]
+fn the_larger_of_two_certificates_is_kept() {
+    let network = TestNetwork::of((1..=7).map(crate::testing::member).collect(), Profile::copies(7).unwrap());
+    let statement = network.statement(BlockId::of(Codec::Raw, b"hold fast"));
+    let certificate = |slots: &[u16]| network.certificate(&statement, slots);
+    let check = |one: &[u16], other: &[u16], expected: Merge, kept: &[u16]| {
+        let mut merged = certificate(one);
+        assert_eq!(merged.merge(&certificate(other)), Ok(expected), "{one:?} and {other:?}");
+        assert_eq!(merged, certificate(kept), "{one:?} and {other:?}");
+        assert!(merged.certificate().clone().verify(&network.committee).is_ok());
+    };
+    let five = [0, 1, 2, 3, 4];
+    check(&five, &five, Merge::Contained, &five);
+    check(&[0, 1, 2, 3, 4, 5], &five, Merge::Contained, &[0, 1, 2, 3, 4, 5]);
+    check(&five, &[0, 1, 2, 3, 4, 6], Merge::Grown, &[0, 1, 2, 3, 4, 6]);
+    check(&five, &[1, 2, 3, 4, 5], Merge::Overlapping, &five);
+    check(&five, &[1, 2, 3, 4, 5, 6], Merge::Overlapping, &[1, 2, 3, 4, 5, 6]);
+    check(&[1, 2, 3, 4, 5, 6], &five, Merge::Overlapping, &[1, 2, 3, 4, 5, 6]);
+
+    let another = network.statement(BlockId::of(Codec::Raw, b"something else"));
+    let mut merged = certificate(&five);
+    assert_eq!(merged.merge(&network.certificate(&another, &five)), Err(OtherStatement));
+    assert_eq!(merged, certificate(&five));
+}
+
+#[test]
+fn any_two_certificates_share_a_signer() {
+    for n in 1..=Profile::SLOTS_MAX {
+        let q = Profile::copies(n).unwrap().q;
+        // Not even the smallest quorum that a profile may have leaves room for another.
+        let smallest = (1..=n).find(|q| Profile { k: 1, n, q: *q }.validate().is_ok()).unwrap();
+        assert!(smallest <= q && smallest * 2 > n, "{n} slots");
+    }
+}
+
+#[test]
 fn the_golden_bytes_hold() {
     let (network, statement) = sample();
     let bytes = network.certificate(&statement, &[0, 1, 3]).certificate().to_bytes();

@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::settings;
 
 /// A proof that is still to be written.
-pub(super) struct Target {
+pub(in crate::commands) struct Target {
     path: PathBuf,
     file: NamedTempFile,
 }
@@ -21,18 +21,27 @@ pub(super) struct Target {
 impl Target {
     /// Opens the place for a proof of `source`. What is there already is replaced only if it is a proof.
     pub(super) fn open(path: &Path, source: &Path) -> Result<Self, Failure> {
-        check(path, source)?;
+        if path.symlink_metadata().is_ok() && same_file(path, source) {
+            return Err(conflict(path, "is the file to be stored", "--bundle"));
+        }
+        Self::at(path, "--bundle")
+    }
+
+    /// Opens the place for a proof, which the user chooses with `option`. What is there already is replaced only if it is
+    /// a proof.
+    pub(in crate::commands) fn at(path: &Path, option: &str) -> Result<Self, Failure> {
+        check(path, option)?;
         let file = shared_temp_in(folder_of(path)).map_err(|error| failed(path, &error))?;
         Ok(Self { path: path.to_owned(), file })
     }
 
     /// The path of the proof.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::commands) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Writes the proof in one step: temp, sync, rename, sync of the folder.
-    pub(super) fn write(mut self, bundle: &Bundle) -> Result<(), Failure> {
+    pub(in crate::commands) fn write(mut self, bundle: &Bundle) -> Result<(), Failure> {
         let folder = folder_of(&self.path).to_owned();
         let written = self
             .file
@@ -81,18 +90,18 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::of_file(error), "file.write", message)
 }
 
-fn check(path: &Path, source: &Path) -> Result<(), Failure> {
-    let conflict = |why: &str| {
-        let message = format!("{} {why}; name another place with --bundle", path.display());
-        Err(Failure::new(Exit::Conflict, "file.exists", message))
-    };
+fn conflict(path: &Path, why: &str, option: &str) -> Failure {
+    let message = format!("{} {why}; name another place with {option}", path.display());
+    Failure::new(Exit::Conflict, "file.exists", message)
+}
+
+fn check(path: &Path, option: &str) -> Result<(), Failure> {
     match path.symlink_metadata() {
         Err(_) => Ok(()), // not there, or not reachable, which opening it will say
-        Ok(_) if same_file(path, source) => conflict("is the file to be stored"),
-        Ok(metadata) if !metadata.is_file() => conflict("exists and is no file"),
+        Ok(metadata) if !metadata.is_file() => Err(conflict(path, "exists and is no file", option)),
         Ok(_) => match Bundle::from_bytes(&settings::read_limited(path, BUNDLE_BYTES_MAX)?) {
             Ok(_) => Ok(()),
-            Err(_) => conflict("exists and is no proof"),
+            Err(_) => Err(conflict(path, "exists and is no proof", option)),
         },
     }
 }
