@@ -345,6 +345,15 @@ pub(crate) enum NodeCommand {
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
+    /// Read and hash everything that a stopped node keeps: exit 0 if all is well, 6 if something is damaged or lost
+    Check {
+        /// Where the node lies
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Make the index again from the log, and take out damaged pieces, which the node fetches at its next start
+        #[arg(long)]
+        repair: bool,
+    },
     /// Run a node until it is stopped
     Run {
         /// Where the node lies

@@ -262,6 +262,16 @@ impl Index {
         self.under(PROMISES, &cid.to_key(), |_, value| decode(value))
     }
 
+    /// All pieces about which something was promised, which need not be here.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    pub fn promised(&self) -> Result<Vec<BlockId>, IndexError> {
+        let mut promised = self.all(PROMISES, |key, _| cid(key.get(..BlockId::KEY_LEN)?))?;
+        promised.dedup(); // rows come in the order of their keys
+        Ok(promised)
+    }
+
     /// The promise about a piece whose statement has this hash.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `node init|prove|run`.
+//! `node init|prove|check|run`.
 
 use holdfast_node::folder::{Description, NodeConfig, NodeFolder};
 use serde_json::json;
@@ -8,6 +8,8 @@ use crate::args::{Common, NodeCommand};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings;
+
+mod check;
 
 pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
@@ -42,6 +44,15 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
             let text = format!("send {} to whoever founds the network", file.display());
             output.result(&text, "node-prove", json!({"node": proof.node, "possession": file}));
             Ok(())
+        }
+        NodeCommand::Check { dir, repair } => {
+            if common.dry_run {
+                let word = if repair { "check and repair" } else { "check" };
+                let text = format!("would {word} the store of the node in {}", dir.display());
+                output.result(&text, "node-plan", json!({"dir": dir, "repair": repair}));
+                return Ok(());
+            }
+            check::run(&dir, repair, output).await
         }
         NodeCommand::Run { dir, .. } if common.dry_run => {
             output.result(

@@ -1,12 +1,23 @@
-//! Slots fetch what they lack.
+//! Slots fetch what they lack, and what a repair has taken out.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use holdfast_client::ask;
+use holdfast_core::block::{BlockId, Codec};
+use holdfast_core::car;
+use holdfast_core::id::Epoch;
+use holdfast_core::tree::TreeHasher;
 use holdfast_net::{Keypair, Net};
 use holdfast_proofs::bundle::Bundle;
+use holdfast_store::log::Promise;
+use holdfast_store::store::Store;
 
-use crate::support::{World, holders_and_signers, kill, noise, start, wait_until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{World, holders_and_signers, kill, noise, signal, start, wait_until};
 
 /// Gives the certificate of a proof to the slots that have not signed it.
 fn give(world: &World, proof: &str) {
@@ -49,4 +60,114 @@ fn a_slot_that_was_away_fetches_the_piece_signs_it_and_tells_the_others() {
         world.run(["get", cid, "-o", &back]).ok();
         assert!(fs::read(world.path(&back)).unwrap() == *content, "{name}");
     }
+}
+
+/// Flips a bit of the first file below a folder that contains these bytes.
+fn damage(folder: &Path, bytes: &[u8]) -> bool {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if damage(&path, bytes) {
+                return true;
+            }
+            continue;
+        }
+        let mut content = fs::read(&path).unwrap();
+        if let Some(at) = content.windows(bytes.len()).position(|window| window == bytes) {
+            content[at] ^= 1;
+            fs::write(&path, content).unwrap();
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn damaged_pieces_are_found_taken_out_and_fetched_again() {
+    let world = World::with_network(4);
+    let files = [("small", noise(10_000, 3)), ("large", noise(3_000_000, 4)), ("whole", noise(10_000, 5))];
+    let mut cids = Vec::new();
+    for (name, content) in &files {
+        world.file(name, content);
+        let cid = world.run(["put", name, "--wait", "all"]).ok().last_word().to_owned();
+        wait_until("all slots keep the certificate", || holders_and_signers(&world, &cid) == (4, vec![4; 4]));
+        cids.push(cid);
+    }
+    let nodes = world.nodes();
+    let (node, others) = nodes.split_first().unwrap();
+    let dir = node.path().to_str().unwrap();
+    let check = |more: &[&str]| world.run_json([&["node", "check", "--dir", dir], more].concat());
+    let running = check(&[]);
+    assert_eq!((running.code, running.reason().as_str()), (9, "node.running"));
+
+    signal(node.running().unwrap().unwrap(), Signal::TERM);
+    wait_until("the node has stopped", || node.running().unwrap().is_none());
+    let well = check(&[]).ok().json();
+    assert_eq!((&well["pieces"], &well["damaged"], &well["lost"]), (&3.into(), &json!([]), &json!([])));
+    for (_, content) in &files[..2] {
+        assert!(damage(&node.file("store"), &content[5000..5032]));
+    }
+    let broken = check(&[]);
+    assert_eq!((broken.code, broken.reason().as_str()), (6, "store.damaged"));
+    let names = |found: &Value, kind: &str| {
+        let found = found[kind].as_array().unwrap().iter();
+        found.map(|entry| entry["cid"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let damaged: BTreeSet<_> = cids[..2].iter().cloned().collect();
+    assert_eq!(names(&broken.json(), "damaged"), damaged);
+    let people = world.run(["node", "check", "--dir", dir]);
+    assert!(people.stdout.contains(&cids[0]) && people.stderr.contains("--repair"), "{people:?}");
+
+    let repaired = check(&["--repair"]).ok().json();
+    assert_eq!(names(&repaired, "lost"), damaged);
+    assert!(repaired["lost"].as_array().unwrap().iter().all(|lost| lost["has_certificate"] == true));
+    // They are still promised, and not here.
+    assert_eq!((check(&[]).code, names(&check(&[]).json(), "lost")), (6, damaged));
+
+    start(&world, node);
+    for cid in &cids {
+        wait_until("the node holds it again", || holders_and_signers(&world, cid) == (4, vec![4; 4]));
+    }
+    others.iter().for_each(kill);
+    for (cid, (name, content)) in cids.iter().zip(&files) {
+        let back = format!("{name}.back");
+        world.run(["get", cid, "-o", &back]).ok();
+        assert!(fs::read(world.path(&back)).unwrap() == *content, "{name}");
+    }
+}
+
+/// A client that went away after the receipt has given no certificate.
+#[test]
+fn a_damaged_piece_without_a_certificate_must_be_put_again() {
+    let world = World::empty();
+    world.run(["node", "init", "--dir", "node", "--operator", "o", "--failure-domain", "d"]).ok();
+    let content = noise(5000, 6);
+    let cid = BlockId::of(Codec::Raw, &content);
+    let piece = [car::header(&cid), car::section_prefix(&cid, content.len()), content.clone()].concat();
+    let store = Store::open(&world.path("node/store"), 1 << 20).unwrap();
+    let mut draft = store.draft(cid, piece.len() as u64).unwrap();
+    draft.push(&piece).unwrap();
+    let promise = Promise { until: Epoch(1), statement: b"promised".to_vec() };
+    let (sender, sealed) = std::sync::mpsc::channel();
+    let mut hasher = TreeHasher::default();
+    hasher.update(&piece, &mut Vec::new());
+    let root = hasher.finish(&mut Vec::new());
+    draft.seal(&root, Some(promise), move |result| sender.send(result).unwrap());
+    sealed.recv().unwrap().unwrap();
+    drop(store);
+
+    world.run(["node", "check", "--dir", "node"]).ok();
+    assert!(damage(&world.path("node/store"), &content[..32]));
+    assert_eq!(world.run(["node", "check", "--dir", "node"]).code, 6);
+    let repaired = world.run_json(["node", "check", "--dir", "node", "--repair"]);
+    assert_eq!((repaired.code, repaired.reason().as_str()), (8, "store.lost"));
+    assert_eq!(repaired.json()["lost"][0]["cid"], cid.to_string());
+}
+
+#[test]
+fn a_folder_without_a_node_is_not_checked() {
+    let world = World::empty();
+    let none = world.run_json(["node", "check", "--dir", "nowhere"]);
+    assert_eq!((none.code, none.reason().as_str()), (3, "node.missing"));
+    assert!(!world.path("nowhere").exists());
 }

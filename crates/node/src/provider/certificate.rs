@@ -51,6 +51,20 @@ impl Provider {
         Some(u16::try_from(slot).expect("at most 255 slots"))
     }
 
+    /// Keeps the certificate that a put ends with. The first one is taken as it is, and checked when somebody asks for it;
+    /// to replace another, it must be valid and larger.
+    pub(super) async fn certify(self: &Arc<Self>, certificate: Certificate) {
+        let cid = certificate.statement.cid;
+        match self.store.certificate(&cid) {
+            Ok(None) => self.store.certify_lazily(cid, certificate.to_bytes()),
+            _ => {
+                if let Err(error) = self.keep(certificate).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a certificate was not kept");
+                }
+            }
+        }
+    }
+
     /// Keeps a certificate of a piece of which a slot is here, and sees to it that the piece comes here. Says whether the
     /// certificate was valid, and about such a piece.
     pub(super) async fn keep(self: &Arc<Self>, certificate: Certificate) -> Result<bool, CertifyError> {

@@ -38,7 +38,7 @@ mod queue;
 
 use queue::{PAUSE_MAX, Queue};
 
-/// Pulls at once. Each holds about 8 MiB of blocks on their way, and puts come first.
+/// Pulls at once. Each holds about 8 MiB of blocks on their way, and shares disk and line with puts.
 const PULLS_MAX: usize = 2;
 /// Names on their way to the task, which takes them at once.
 const MAILBOX: usize = 256;

@@ -160,6 +160,18 @@ impl Changes<'_> {
         gone.into_iter().try_for_each(|place| self.bury(place))
     }
 
+    /// A piece is lost; its promises and certificate stay, because they are still owed. Its blocks stay as in
+    /// [`Changes::remove`].
+    ///
+    /// # Errors
+    /// If the row cannot be removed.
+    pub fn lose(&self, cid: &BlockId) -> Result<(), redb::Error> {
+        let Some(row) = self.piece(cid)? else { return Ok(()) };
+        self.bury(row.place)?;
+        self.0.open_table(PIECES)?.remove(&cid.to_key()[..])?;
+        Ok(())
+    }
+
     /// Removes the blocks of pieces that are gone. It looks at every block, so it ends a collection rather than a
     /// removal.
     ///

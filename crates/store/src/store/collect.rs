@@ -81,6 +81,32 @@ impl Store {
         Ok(true)
     }
 
+    /// Gives up a piece that is damaged, so that it can be put or fetched again. Its certificate and what was promised
+    /// about it stay: [`Store::wanted`] and [`Store::lost`] name it. Says whether it was here.
+    ///
+    /// The log is not told, and need not be: an index made again from it leaves out a small piece whose record fails its
+    /// checksum, and a large one whose files are gone.
+    ///
+    /// # Errors
+    /// See [`CollectError`].
+    pub fn discard(&self, cid: &BlockId) -> Result<bool, CollectError> {
+        // Nothing is committed meanwhile.
+        let writer = lock(&self.shared.writer);
+        let index = &self.shared.index;
+        let Some(row) = index.piece(cid)? else { return Ok(false) };
+        if writer.stopped {
+            return Err(CommitError::Stopped.into());
+        }
+        // The row first: no row ever points nowhere, and files without one are removed by the next start.
+        index.apply(index.applied()?, true, |changes| changes.lose(cid))?;
+        *lock(&self.shared.used) -= taken(row.bytes);
+        self.shared.pieces.fetch_sub(1, Ordering::Relaxed);
+        if row.own {
+            files::remove_own(&*self.shared.disk, &row.root)?;
+        }
+        Ok(true)
+    }
+
     /// Rewrites segments that are more than half dead, but for the one that is written now.
     fn compact(&self) -> Result<u64, CollectError> {
         let mut segments = 0;

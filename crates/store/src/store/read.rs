@@ -124,6 +124,20 @@ impl Store {
         }
         Ok(wanted)
     }
+
+    /// Pieces about which something was promised and that are not here: what the disk has lost.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    pub fn lost(&self) -> Result<Vec<BlockId>, ReadError> {
+        let mut lost = Vec::new();
+        for cid in self.shared.index.promised()? {
+            if self.held(&cid)?.is_none() {
+                lost.push(cid);
+            }
+        }
+        Ok(lost)
+    }
 }
 
 impl Shared {

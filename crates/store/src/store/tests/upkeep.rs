@@ -208,3 +208,43 @@ fn a_promise_made_twice_is_written_once() {
     assert_eq!(end(), before);
     assert_eq!(store.promises(&held.0).unwrap().len(), 1);
 }
+
+#[test]
+fn a_damaged_piece_is_given_up_and_comes_back_with_what_was_promised() {
+    for bytes in [1000, LARGE] {
+        for rebuilt in [false, true] {
+            let (store, disk) = memory();
+            let (broken, whole) = (piece(1, bytes), piece(2, bytes));
+            for piece in [&broken, &whole] {
+                put(&store, piece).unwrap();
+                certify(&store, piece.0, b"certificate").unwrap();
+            }
+            let row = store.piece(&broken.0).unwrap().unwrap();
+            let (path, start) = match row.own {
+                true => (files::own(&row.root, files::Part::Data), 0),
+                false => (files::segment(row.place.segment), usize::try_from(row.place.body).unwrap()),
+            };
+            disk.damage(&path, |data| data[start + 500] ^= 1);
+            assert_eq!(store.lost().unwrap(), [], "its length is right");
+            assert!(store.discard(&broken.0).unwrap());
+            assert!(!store.discard(&broken.0).unwrap());
+            assert_eq!(store.usage(), Usage { pieces: 1, bytes: taken(row.bytes), quota: QUOTA });
+
+            drop(store);
+            let crashed = disk.after_power_cut(|_| 0);
+            if rebuilt {
+                crashed.remove(files::INDEX).unwrap();
+            }
+            let store = open(&crashed);
+            assert_eq!(store.usage(), Usage { pieces: 1, bytes: taken(row.bytes), quota: QUOTA });
+            assert_eq!(store.check(|_| ()).unwrap().damaged, []);
+            assert_eq!(store.lost().unwrap(), [broken.0]);
+            assert_eq!(store.wanted().unwrap(), [broken.0]);
+            put(&store, &broken).unwrap();
+            assert_eq!(store.lost().unwrap(), []);
+            assert_eq!(store.certificate(&broken.0).unwrap().as_deref(), Some(&b"certificate"[..]));
+            assert!(store.block(&broken.0).unwrap().is_some() && store.block(&whole.0).unwrap().is_some());
+            assert_eq!(store.check(|_| ()).unwrap().damaged, []);
+        }
+    }
+}
