@@ -5,7 +5,7 @@ use std::fs;
 use holdfast_core::bls;
 use holdfast_proofs::bundle::Bundle;
 
-use crate::support::{World, kill, start, wait_until};
+use crate::support::{World, kill, start_node, wait_until};
 
 #[test]
 fn a_proof_and_the_text_form_show_the_same_certificate() {
@@ -67,7 +67,7 @@ fn a_certificate_grows_by_late_receipts_and_by_other_proofs() {
     assert_eq!(plan["asked"], 1);
 
     // It comes back, is given the certificate, fetches the piece, and has a receipt.
-    start(&world, &holders[2]);
+    start_node(&world, &holders[2]);
     let given = merge(&["file.proof"]).ok().json();
     assert_eq!(
         (&given["grew"], &given["reached"], &given["given"][0]),

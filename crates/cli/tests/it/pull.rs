@@ -17,7 +17,7 @@ use holdfast_store::store::Store;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{World, holders_and_signers, kill, noise, signal, start, wait_until};
+use crate::support::{World, holders_and_signers, kill, noise, signal, start_node, stop, wait_until};
 
 /// Gives the certificate of a proof to the slots that have not signed it.
 fn give(world: &World, proof: &str) {
@@ -46,7 +46,7 @@ fn a_slot_that_was_away_fetches_the_piece_signs_it_and_tells_the_others() {
         assert_eq!(put["pieces"][0]["signed"], 3);
         cids.push(put["pieces"][0]["cid"].as_str().unwrap().to_owned());
     }
-    start(&world, away);
+    start_node(&world, away);
     for (cid, (name, _)) in cids.iter().zip(&files) {
         assert_eq!(holders_and_signers(&world, cid).0, 3, "{name}");
         give(&world, &format!("{name}.proof"));
@@ -60,6 +60,46 @@ fn a_slot_that_was_away_fetches_the_piece_signs_it_and_tells_the_others() {
         world.run(["get", cid, "-o", &back]).ok();
         assert!(fs::read(world.path(&back)).unwrap() == *content, "{name}");
     }
+}
+
+#[test]
+fn a_slot_that_has_signed_adds_its_signature_to_a_certificate_without_it() {
+    let world = World::with_network(4);
+    world.file("file", "kept");
+    let cid = world.run(["cid", "file"]).ok().last_word().to_owned();
+    let holders = world.holders(&cid);
+    // Only the first slot takes the piece and signs: there is no certificate.
+    holders[1..].iter().for_each(kill);
+    assert_eq!(world.run_json(["put", "file"]).reason(), "put.no_quorum");
+    kill(&holders[0]);
+    // The others certify it without the first.
+    holders[1..].iter().for_each(|holder| start_node(&world, holder));
+    assert_eq!(world.run_json(["put", "file"]).ok().json()["pieces"][0]["signed"], 3);
+    start_node(&world, &holders[0]);
+    give(&world, "file.proof");
+    assert_eq!(holders_and_signers(&world, &cid), (4, vec![4, 3, 3, 3]));
+}
+
+#[test]
+fn a_node_that_is_stopped_while_it_fetches_leaves_nothing_and_starts_again() {
+    let world = World::with_network(4);
+    let nodes = world.nodes();
+    let (away, others) = nodes.split_first().unwrap();
+    let all = |word: Signal| others.iter().for_each(|node| signal(node.running().unwrap().unwrap(), word));
+    kill(away);
+    world.file("file", noise(3_000_000, 7));
+    let cid = world.run(["put", "file"]).ok().last_word().to_owned();
+    start_node(&world, away);
+    all(Signal::STOP);
+    give(&world, "file.proof");
+    let arriving = || fs::read_dir(away.file("store/partial")).unwrap().count();
+    wait_until("the pull has begun", || arriving() > 0);
+    stop(away);
+    assert_eq!(arriving(), 0);
+    all(Signal::CONT);
+    // Nobody gives it the certificate again: it has kept it.
+    start_node(&world, away);
+    wait_until("all four hold the piece", || holders_and_signers(&world, &cid) == (4, vec![4; 4]));
 }
 
 /// Flips a bit of the first file below a folder that contains these bytes.
@@ -100,8 +140,7 @@ fn damaged_pieces_are_found_taken_out_and_fetched_again() {
     let running = check(&[]);
     assert_eq!((running.code, running.reason().as_str()), (9, "node.running"));
 
-    signal(node.running().unwrap().unwrap(), Signal::TERM);
-    wait_until("the node has stopped", || node.running().unwrap().is_none());
+    stop(node);
     let well = check(&[]).ok().json();
     assert_eq!((&well["pieces"], &well["damaged"], &well["lost"]), (&3.into(), &json!([]), &json!([])));
     for (_, content) in &files[..2] {
@@ -124,7 +163,7 @@ fn damaged_pieces_are_found_taken_out_and_fetched_again() {
     // They are still promised, and not here.
     assert_eq!((check(&[]).code, names(&check(&[]).json(), "lost")), (6, damaged));
 
-    start(&world, node);
+    start_node(&world, node);
     for cid in &cids {
         wait_until("the node holds it again", || holders_and_signers(&world, cid) == (4, vec![4; 4]));
     }

@@ -234,10 +234,22 @@ pub(crate) fn holds_partial(node: &NodeFolder) -> bool {
     fs::read_dir(node.file("store/partial")).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// Kills a running node without warning, and returns when its lock is free.
+/// Kills a running node without warning, and returns when it and its enclave are gone.
 pub(crate) fn kill(node: &NodeFolder) {
-    signal(node.running().unwrap().expect("the node runs"), Signal::KILL);
-    wait_until("the killed node is gone", || node.running().unwrap().is_none());
+    end(node, Signal::KILL);
+}
+
+/// Stops a running node in order, and returns when it and its enclave are gone.
+pub(crate) fn stop(node: &NodeFolder) {
+    end(node, Signal::TERM);
+}
+
+fn end(node: &NodeFolder, word: Signal) {
+    signal(node.running().unwrap().expect("the node runs"), word);
+    wait_until("the node is gone", || node.running().unwrap().is_none());
+    // The enclave holds this lock until it has noticed.
+    let journal = fs::File::open(node.enclave().join("journal.redb")).unwrap();
+    wait_until("the node's enclave is gone", || journal.try_lock().is_ok());
 }
 
 /// Sends a signal to a process that the test started.
@@ -288,7 +300,7 @@ pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
 
 /// Starts a node of the network by itself, and returns when it serves. It runs until the network is stopped, or it is
 /// killed.
-pub(crate) fn start(world: &World, node: &NodeFolder) {
+pub(crate) fn start_node(world: &World, node: &NodeFolder) {
     use std::io::{BufRead, BufReader};
 
     let mut command = world.command();
@@ -298,6 +310,12 @@ pub(crate) fn start(world: &World, node: &NodeFolder) {
     let mut line = String::new();
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("serving"), "{line:?}; {}", fs::read_to_string(node.file("node.log")).unwrap());
+    // Its old ports may have been taken meanwhile.
+    let mut peers = Peers::load(&world.path("net")).unwrap();
+    let id = node.member().unwrap().node;
+    let entry = peers.peer.iter_mut().find(|entry| entry.node == id).expect("it has run before");
+    entry.addresses = node.addresses();
+    peers.save(&world.path("net")).unwrap();
     // Whoever waits for a child that has ended frees its process id.
     std::thread::spawn(move || process.wait());
 }

@@ -115,6 +115,7 @@ impl Provider {
             let _ = done.send(result); // whoever gave it may have gone
         });
         kept.await.unwrap_or(Err(CommitError::Stopped))?;
+        tracing::debug!(%cid, signers = new.signers().count(), "kept a certificate");
         Ok(new)
     }
 

@@ -76,6 +76,8 @@ enum PullError {
     Put(#[from] PutError),
     #[error(transparent)]
     Certify(#[from] CertifyError),
+    #[error("the node is stopping")]
+    Stopped,
 }
 
 /// How a pull ended well.
@@ -111,7 +113,7 @@ impl Puller {
             if Instant::now() >= self.next_look || self.queue.is_to_be_filled() {
                 self.look().await;
             }
-            self.start_due().await;
+            self.start_due(&stop).await;
             // While all places are taken, the end of a pull comes first.
             let due = self.queue.next_due().filter(|_| self.jobs.len() < PULLS_MAX);
             let due = due.unwrap_or(self.next_look).min(self.next_look);
@@ -126,7 +128,7 @@ impl Puller {
                 () = tokio::time::sleep_until(due) => {}
             }
         }
-        self.jobs.shutdown().await;
+        while self.jobs.join_next().await.is_some() {}
     }
 
     /// Looks into the index for what is lacking.
@@ -146,13 +148,14 @@ impl Puller {
         }
     }
 
-    async fn start_due(&mut self) {
+    async fn start_due(&mut self, stop: &CancellationToken) {
         while self.jobs.len() < PULLS_MAX
             && let Some(cid) = self.queue.take(Instant::now())
         {
             self.reload_addresses().await;
             let (provider, net, network) = (self.provider.clone(), self.net.clone(), self.network.clone());
-            self.jobs.spawn(async move { (cid, pull(&provider, &net, &network, cid).await) });
+            let stop = stop.clone();
+            self.jobs.spawn(async move { (cid, pull(&provider, &net, &network, cid, &stop).await) });
         }
     }
 
@@ -188,6 +191,7 @@ async fn pull(
     net: &Net,
     network: &Network,
     cid: BlockId,
+    stop: &CancellationToken,
 ) -> Result<Pulled, PullError> {
     let this = provider.clone();
     let Some((certificate, slot)) = blocking(move || this.lacking(&cid)).await? else {
@@ -201,16 +205,25 @@ async fn pull(
     let (parts, mailbox) = mpsc::channel(PARTS);
     let sink = Sink::mailbox(parts, Path::new("the store"));
     let fetch = async {
-        let fetched = get::piece_for(net, network, place, cid, provider.store.scratch(), sink).await;
-        fetched.map_err(PullError::Get)
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(PullError::Stopped),
+            fetched = get::piece_for(net, network, place, cid, provider.store.scratch(), sink) => Ok(fetched?),
+        }
     };
-    // If the store fails, that ends the fetch, and is the reason.
-    let (_, draft) = tokio::try_join!(fetch, write(draft, mailbox))?;
+    // Both come to their end, so that no draft is left on another thread.
+    let (fetched, written) = tokio::join!(fetch, write(draft, mailbox));
+    let draft = written?; // if the store failed, that is also why the fetch did
+    fetched?;
     seal(draft, &statement).await?;
 
     let certificate = provider.grow(certificate).await?;
     let others = (0..certificate.profile().n).filter(|other| *other != slot);
-    ask::give_to(net, network, &certificate, others).await;
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = ask::give_to(net, network, &certificate, others) => {}
+    }
     Ok(Pulled::Fetched { bytes, signers: certificate.signers().count() })
 }
 
