@@ -15,6 +15,11 @@ use crate::network::Network;
 /// Who does not answer a question by then is passed over.
 const ANSWER_WINDOW: Duration = Duration::from_secs(5);
 
+/// How often a question is asked, and the pause before it is asked again, which then doubles: a node drops a question that
+/// comes at the same moment as another, or closes it when it is busy.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
@@ -35,14 +40,31 @@ pub enum AskError {
     NoAnswer,
 }
 
+/// Asks. Every question may be asked twice.
 async fn ask(net: Net, network: &Network, place: usize, request: AskRequest) -> Result<AskReply, AskError> {
     let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
-    let exchange = async {
+    let exchange = async || -> Result<AskReply, AskError> {
         let (mut reader, mut writer) = split(net.open(peer, addresses, ask::PROTOCOL).await?);
         writer.message(&request).await.map_err(FrameError::from)?;
         reader.message::<AskReply>().await?.ok_or(AskError::NoAnswer)
     };
-    tokio::time::timeout(ANSWER_WINDOW, exchange).await.map_err(|_| AskError::Late)?
+    let persist = async {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            match exchange().await {
+                Err(
+                    AskError::Open(OpenError::Stream(_))
+                    | AskError::Frame(FrameError::Stream(_))
+                    | AskError::NoAnswer,
+                ) => {}
+                result => return result,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        exchange().await
+    };
+    tokio::time::timeout(ANSWER_WINDOW, persist).await.map_err(|_| AskError::Late)?
 }
 
 /// What the member at a place says of a piece.
