@@ -80,6 +80,14 @@ impl Task {
         self
     }
 
+    /// Starts the child and does not wait: whoever asked ends it.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub(crate) fn spawn(mut self) -> Result<Child> {
+        self.command.spawn().with_context(|| format!("could not start `{self}`"))
+    }
+
     /// Runs the child with our standard output and error.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: everything that must hold, cheapest first.
 //!
 //! 1. What needs only sources: tools, format, lints, documentation, licences, tests, a slice of fuzzing.
-//! 2. What needs the release binary: interop, the offline check, the demo.
+//! 2. What needs the release binary: interop, the offline check, the demo, a slice of soaking.
 
 mod demo;
 mod interop;
@@ -13,12 +13,15 @@ use std::time::Duration;
 
 use crate::child::Task;
 use crate::fuzz::{self, Plan};
+use crate::soak;
 use crate::steps::{self, Step};
 use crate::workspace::Workspace;
 
 /// The steps, in order.
-pub(crate) const NAMES: [&str; 11] =
-    ["tools", "fmt", "clippy", "doc", "licences", "tests", "fuzz", "release", "interop", "offline", "demo"];
+pub(crate) const NAMES: [&str; 12] = [
+    "tools", "fmt", "clippy", "doc", "licences", "tests", "fuzz", "release", "interop", "offline", "demo",
+    "soak",
+];
 
 /// Formatting touches no dependency.
 const FORMAT_LIMIT: Duration = Duration::from_secs(120);
@@ -28,6 +31,9 @@ const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 
 /// What each fuzz target gets: enough for the faults that any change brings, not for those that take luck.
 const FUZZ_SECONDS: u64 = 2;
+
+/// How long a network is soaked: enough for every kind of trouble to come up once or twice.
+const SOAK: Duration = Duration::from_secs(40);
 
 /// Runs the steps named in `only`, or all of them if it is empty, and says whether they passed.
 pub(crate) fn run(workspace: &Workspace, only: &[String]) -> bool {
@@ -66,6 +72,9 @@ fn step<'a>(workspace: &'a Workspace, name: &'static str) -> Step<'a> {
         "interop" => Step::new(name, alone, || interop::check(workspace)),
         "offline" => Step::new(name, alone, || offline::check(workspace)),
         "demo" => Step::new(name, alone, || demo::check(workspace)),
+        "soak" => Step::new(name, "cargo xtask soak".into(), || {
+            soak::run(workspace, &soak::Plan { duration: SOAK, seed: soak::any_seed() })
+        }),
         _ => unreachable!("every name in NAMES has a step"),
     }
 }

@@ -48,6 +48,11 @@ impl Workspace {
         self.target.join("fuzz")
     }
 
+    /// Where logs of a soak that failed are kept.
+    pub(crate) fn soaked(&self) -> PathBuf {
+        self.target.join("soak")
+    }
+
     /// The release build of `holdfast`.
     ///
     /// # Errors
