@@ -4,16 +4,21 @@
 //! a loss that later reports must own up to.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use holdfast_core::block::BlockId;
 use holdfast_core::codec;
 use holdfast_core::id::{Epoch, NetworkId, PieceRoot};
 use holdfast_proofs::statement::Statement;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// Memory that the journal may use for pages.
 const CACHE_BYTES: usize = 1 << 20;
+
+/// How long another process may still hold the journal, and how often that is looked at.
+const LOCK_WINDOW: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Network id (32) ‖ CID key (34) → [`Promise`] in DAG-CBOR.
 const PROMISES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("promises");
@@ -61,12 +66,22 @@ impl IsRedb for redb::CommitError {}
 pub struct Journal(Database);
 
 impl Journal {
-    /// Opens or creates the journal in `folder`. Only one process can have it open.
+    /// Opens or creates the journal in `folder`. Only one process can have it open; one that is just ending, because
+    /// its host was killed, is waited for.
     ///
     /// # Errors
     /// If it cannot be opened.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(folder.join("journal.redb"))?;
+        let deadline = Instant::now() + LOCK_WINDOW;
+        let database = loop {
+            let opened = Database::builder().set_cache_size(CACHE_BYTES).create(folder.join("journal.redb"));
+            match opened {
+                Err(DatabaseError::DatabaseAlreadyOpen) if Instant::now() < deadline => {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                opened => break opened?,
+            }
+        };
         let write = database.begin_write()?;
         write.open_table(PROMISES)?;
         write.commit()?;
