@@ -8,10 +8,11 @@ use std::fmt;
 use cid::multibase::{self, Base};
 use cid::multihash::Multihash;
 use cid::{Cid, Version};
-use ipld_core::serde::ExtractLinks;
 use sha2::{Digest, Sha256};
 
 use crate::protobuf;
+
+mod cbor;
 
 /// Largest block of a piece: the limit of bitswap, so that every IPFS client can fetch it.
 pub const BLOCK_BYTES_MAX: usize = 2 << 20;
@@ -244,19 +245,8 @@ pub enum LinkError {
 pub fn links(codec: Codec, data: &[u8]) -> Result<Vec<BlockId>, LinkError> {
     let cids = match codec {
         Codec::Raw => Vec::new(),
-        Codec::DagPb => protobuf::check_dag_pb(data)
-            .map_err(|error| LinkError::Malformed(error.to_string()))
-            .and_then(|()| {
-                ipld_dagpb::PbNode::from_bytes(data.to_vec().into())
-                    .map_err(|error| LinkError::Malformed(error.to_string()))
-            })?
-            .links
-            .into_iter()
-            .map(|link| link.cid)
-            .collect(),
-        Codec::DagCbor => serde_ipld_dagcbor::from_slice::<ExtractLinks<64>>(data)
-            .map_err(|error| LinkError::Malformed(error.to_string()))?
-            .into_vec(),
+        Codec::DagPb => dag_pb_links(data).map_err(LinkError::Malformed)?,
+        Codec::DagCbor => cbor::links(data).map_err(LinkError::Malformed)?,
     };
     let mut found = Vec::with_capacity(cids.len());
     for cid in cids {
@@ -271,6 +261,28 @@ pub fn links(codec: Codec, data: &[u8]) -> Result<Vec<BlockId>, LinkError> {
         }
     }
     Ok(found)
+}
+
+fn dag_pb_links(data: &[u8]) -> Result<Vec<Cid>, String> {
+    let malformed = |error: protobuf::MalformedMessage| error.to_string();
+    protobuf::check_dag_pb(data).map_err(malformed)?;
+    for field in protobuf::Fields::of(data) {
+        let (2, Some(link)) = field.map_err(malformed)? else { continue };
+        for field in protobuf::Fields::of(link) {
+            if let (1, Some(name)) = field.map_err(malformed)?
+                && exact_cid(name).is_none()
+            {
+                return Err("a link is no CID, or has something behind it".into());
+            }
+        }
+    }
+    let node = ipld_dagpb::PbNode::from_bytes(data.to_vec().into()).map_err(|error| error.to_string())?;
+    Ok(node.links.into_iter().map(|link| link.cid).collect())
+}
+
+/// The CID that these bytes are. The library reads one from their front, and overlooks what follows it.
+fn exact_cid(bytes: &[u8]) -> Option<Cid> {
+    Cid::try_from(bytes).ok().filter(|cid| cid.to_bytes() == bytes)
 }
 
 #[cfg(test)]
@@ -340,6 +352,33 @@ mod tests {
         // DAG-CBOR sorts map keys by length first: a, c, bb.
         assert_eq!(links(Codec::DagCbor, &data), Ok(vec![leaf(1), leaf(2), leaf(3)]));
         assert_eq!(links(Codec::Raw, &data), Ok(vec![]));
+    }
+
+    /// Blocks that differ only in bytes behind a link were both good, and an identity link could hide any bytes.
+    #[test]
+    fn what_follows_a_cid_in_a_link_is_not_overlooked() {
+        let field =
+            |number: u8, data: &[u8]| [&[number << 3 | 2, u8::try_from(data.len()).unwrap()], data].concat();
+        let dag_pb = |name: &[u8]| field(2, &[field(1, name), field(2, b"")].concat());
+        let dag_cbor = |name: &[u8]| {
+            let length = u8::try_from(name.len() + 1).unwrap();
+            let head = if length < 24 { vec![0x40 | length] } else { vec![0x58, length] };
+            [&[0x81, 0xd8, 0x2a], &head[..], &[0], name].concat()
+        };
+        let legacy: BlockId = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG".parse().unwrap();
+        for id in [leaf(1), legacy] {
+            let name = id.to_cid().to_bytes();
+            assert_eq!(links(Codec::DagPb, &dag_pb(&name)), Ok(vec![id]));
+            assert_eq!(links(Codec::DagCbor, &dag_cbor(&name)), Ok(vec![id]));
+            let longer = [&name[..], &[0]].concat();
+            assert!(matches!(links(Codec::DagPb, &dag_pb(&longer)), Err(LinkError::Malformed(_))));
+            assert!(matches!(links(Codec::DagCbor, &dag_cbor(&longer)), Err(LinkError::Malformed(_))));
+        }
+        let empty = Cid::new_v1(Codec::Raw.number(), Multihash::wrap(IDENTITY, b"").unwrap()).to_bytes();
+        assert_eq!(links(Codec::DagCbor, &dag_cbor(&empty)), Ok(vec![]));
+        let hiding = [&empty[..], b"anything"].concat();
+        assert!(links(Codec::DagPb, &dag_pb(&hiding)).is_err());
+        assert!(links(Codec::DagCbor, &dag_cbor(&hiding)).is_err());
     }
 
     #[test]
