@@ -125,16 +125,18 @@ impl Layout {
         self.bytes - HEADER_BYTES as u64 - (u64::from(self.last) + 1) * TAG_BYTES as u64
     }
 
-    /// The cells that hold a range of the content. An empty one is in the first cell, which says so.
+    /// The cells that hold a range of the content. An empty one is in the cell where it starts, and in the last cell if
+    /// it starts behind a full one.
     pub(super) fn cells(&self, content: &Range<u64>) -> Range<u32> {
         let place = |at: u64| u32::try_from(at / CELL_BYTES as u64).expect("no more cells than the last");
         let last = place(content.end.max(content.start + 1) - 1);
-        place(content.start)..last + 1
+        place(content.start).min(self.last)..last.min(self.last) + 1
     }
 
     /// The ciphertext's bytes in which cells lie.
     pub(super) fn stored(&self, cells: &Range<u32>) -> Range<u64> {
-        let start = |place: u32| HEADER_BYTES as u64 + u64::from(place) * STORED_CELL_BYTES;
-        start(cells.start)..start(cells.end).min(self.bytes)
+        // Behind the last cell, which need not be full, comes nothing.
+        let start = |place: u32| (HEADER_BYTES as u64 + u64::from(place) * STORED_CELL_BYTES).min(self.bytes);
+        start(cells.start)..start(cells.end)
     }
 }

@@ -179,6 +179,27 @@ fn a_reader_notices_too_few_and_too_many_bytes() {
     assert_eq!(long.push(&more, &mut out), Err(OpenError::Incomplete));
 }
 
+/// It was looked for in a cell behind the last one, which never came.
+#[test]
+fn nothing_at_the_end_of_a_full_last_cell_is_read() {
+    for cells in [1, 2] {
+        let stored = encrypted(&noise(cells * CELL_BYTES), Kind::File);
+        assert_eq!(read(&key(1), &stored, |bytes| bytes..bytes, 30_000), Ok((Kind::File, vec![])));
+    }
+}
+
+/// Behind a last cell that is not full, the range went backwards.
+#[test]
+fn nothing_is_wanted_behind_the_last_cell() {
+    let stored = encrypted(b"content", Kind::File);
+    let bytes = stored.len() as u64;
+    let opened = Opened::open(&key(1), &stored, bytes).unwrap();
+    let mut reader = opened.read(0..7);
+    assert_eq!(reader.wanted(), HEADER_BYTES as u64..bytes);
+    reader.push(&stored[HEADER_BYTES..], &mut Vec::new()).unwrap();
+    assert_eq!(reader.wanted(), bytes..bytes);
+}
+
 /// Computed by another program from the specification alone. Other bytes would be another version.
 #[test]
 fn the_bytes_are_those_of_the_specification() {
