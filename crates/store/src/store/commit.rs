@@ -141,6 +141,15 @@ struct Touched {
     removed: BTreeSet<BlockId>,
 }
 
+impl Touched {
+    /// A piece was not added after all.
+    fn forget(&mut self, change: &Change) {
+        if let Change::Add(addition) = change {
+            self.kept.remove(&addition.cid);
+        }
+    }
+}
+
 /// What a change became in the log.
 struct Logged {
     change: Change,
@@ -174,14 +183,20 @@ impl Shared {
 
     fn commit_group(&self, writer: &mut Writer, group: Vec<(Change, Done)>) {
         let (mut logged, mut answers) = (Vec::new(), Vec::new());
+        // What comes to nothing may do so because of a change before it in the group, and hears what becomes of that.
+        let mut followers = Vec::new();
         let mut buffer = Vec::new();
         let begun = if writer.stopped { Err(CommitError::Stopped) } else { self.begin(writer) };
         let mut touched = Touched::default();
         for (change, done) in group {
             let change = match self.resolve(change, &mut touched) {
                 Ok(Some(change)) => change,
-                nothing => {
-                    done(nothing.map(drop));
+                Ok(None) => {
+                    followers.push(done);
+                    continue;
+                }
+                Err(error) => {
+                    done(Err(error));
                     continue;
                 }
             };
@@ -192,20 +207,24 @@ impl Shared {
                     answers.push(done);
                 }
                 Err(error) => {
+                    touched.forget(&change);
                     self.undo(change);
                     done(Err(error));
                 }
             }
         }
-        if logged.is_empty() {
-            return;
-        }
-        let result = self.write(writer, &buffer).and_then(|()| self.show(writer, &logged));
+        let result = match logged.is_empty() {
+            true => Ok(()),
+            false => self.write(writer, &buffer).and_then(|()| self.show(writer, &logged)),
+        };
         for (Logged { change, .. }, done) in logged.into_iter().zip(answers) {
             match &result {
                 Ok(()) => self.account(change),
                 Err(_) => self.undo(change),
             }
+            done(result.clone());
+        }
+        for done in followers {
             done(result.clone());
         }
     }

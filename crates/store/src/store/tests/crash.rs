@@ -187,6 +187,28 @@ fn what_is_left_of_a_piece_is_not_trusted_and_not_kept_for_long() {
     assert_eq!(store.usage().bytes, 0);
 }
 
+/// The second one had nothing to write, and was told that all is well before the first was on stable storage.
+#[test]
+fn of_two_puts_in_one_group_none_is_acknowledged_before_the_sync() {
+    let (store, disk) = memory();
+    let (cid, bytes) = piece(1, 1000);
+    let mut drafts: Vec<_> = (0..2).map(|_| store.draft(cid, bytes.len() as u64).unwrap()).collect();
+    let (sender, receiver) = mpsc::channel();
+    for draft in &mut drafts {
+        draft.push(&bytes).unwrap();
+    }
+    for draft in drafts {
+        let sender = sender.clone();
+        draft.seal(&root_of(&bytes), None, move |result| sender.send(result).unwrap());
+    }
+    disk.die_after(1);
+    store.commit();
+    for _ in 0..2 {
+        assert!(matches!(receiver.try_recv().unwrap(), Err(PutError::Commit(_))));
+    }
+    assert_eq!(open(&disk.after_power_cut(|_| 0)).held(&cid).unwrap(), None);
+}
+
 #[test]
 fn a_failed_sync_is_not_asked_again() {
     let (store, disk) = memory();
