@@ -23,7 +23,7 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::disk::{Disk, DiskFile};
-use crate::log::Extent;
+use crate::log::{Extent, Position};
 
 mod rows;
 
@@ -61,6 +61,11 @@ impl Place {
     /// The place of a record in a segment.
     pub fn new(segment: u32, extent: Extent) -> Self {
         Self { segment, start: extent.start, body: extent.body, bytes: extent.bytes }
+    }
+
+    /// Where it starts.
+    pub fn position(&self) -> Position {
+        Position { segment: self.segment, start: self.start }
     }
 }
 

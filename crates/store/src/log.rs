@@ -61,6 +61,16 @@ enum Kind {
     Promise = 3,
     Certificate = 4,
     Removal = 5,
+    MovedRemoval = 6,
+}
+
+/// A place in the log as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+pub struct Position {
+    /// Number of the segment.
+    pub segment: u32,
+    /// A byte of it.
+    pub start: u64,
 }
 
 /// A piece, as the log tells of it.
@@ -99,6 +109,9 @@ pub enum Record {
     Certificate(BlockId, Vec<u8>),
     /// A piece is removed, with all promises and certificates.
     Removal(BlockId),
+    /// The same, written again behind what came after it: it removes only what stands before the place where it stood
+    /// first.
+    MovedRemoval(BlockId, Position),
 }
 
 /// Where a record lies in a segment.
@@ -116,6 +129,12 @@ pub struct Extent {
 struct PromiseHead {
     cid: BlockId,
     promise: Promise,
+}
+
+#[derive(Serialize_tuple, Deserialize_tuple)]
+struct MovedRemovalHead {
+    cid: BlockId,
+    first: Position,
 }
 
 #[derive(Serialize_tuple, Deserialize_tuple)]
@@ -141,6 +160,9 @@ impl Record {
                 (Kind::Certificate, codec::encode(&CertificateHead { cid: *cid, certificate: bytes.clone() }))
             }
             Self::Removal(cid) => (Kind::Removal, codec::encode(cid)),
+            Self::MovedRemoval(cid, first) => {
+                (Kind::MovedRemoval, codec::encode(&MovedRemovalHead { cid: *cid, first: *first }))
+            }
         };
         let body_bytes = body[0].len() + body[1].len();
         assert!(head.len() <= HEAD_BYTES_MAX && body_bytes <= BODY_BYTES_MAX, "a record over the limit");
@@ -170,6 +192,8 @@ impl Record {
             4 => read::<CertificateHead>(head)
                 .map(|CertificateHead { cid, certificate }| Self::Certificate(cid, certificate))?,
             5 => Self::Removal(read(head)?),
+            6 => read::<MovedRemovalHead>(head)
+                .map(|MovedRemovalHead { cid, first }| Self::MovedRemoval(cid, first))?,
             _ => return None,
         })
     }
@@ -269,6 +293,7 @@ mod tests {
             (Record::Promise(cid, promise), vec![]),
             (Record::Certificate(cid, vec![2; 300]), vec![]),
             (Record::Removal(cid), vec![]),
+            (Record::MovedRemoval(cid, Position { segment: 1, start: 68 }), vec![]),
         ]
     }
 

@@ -3,13 +3,14 @@
 use holdfast_core::block::BlockId;
 use holdfast_core::check::Placed;
 use holdfast_core::codec;
+use holdfast_core::id::Epoch;
 use redb::{Durability, ReadableTable, WriteTransaction};
 
 use super::{
     APPLIED, Applied, BLOCKS, BlockPlace, CERTIFICATES, Index, IndexError, PIECES, PROMISES, PieceRow, Place,
     PromiseRow, SEGMENTS, decode,
 };
-use crate::log::{Promise, Record};
+use crate::log::{Position, Promise, Record};
 
 /// Changes that become visible in one step.
 pub struct Changes<'a>(&'a WriteTransaction);
@@ -132,30 +133,47 @@ impl Changes<'_> {
                 Ok(())
             }
             // The record of a removal has no row; it counts as dead from the start.
-            Record::Removal(_) => self.bury(to),
+            Record::Removal(_) | Record::MovedRemoval(..) => self.bury(to),
         }
     }
 
-    /// A piece goes, with its promises and certificate. Its blocks stay until [`Changes::sweep`]; nobody looks at them,
-    /// and they are right again if the piece comes back.
+    /// A piece goes, with its promises and certificate, as far as they stand `before` a place in the log; `record` says
+    /// so. Its blocks stay until [`Changes::sweep`]; nobody looks at them, and they are right again if the piece comes
+    /// back.
     ///
     /// # Errors
     /// If the rows cannot be removed.
-    pub fn remove(&self, cid: &BlockId, record: Place) -> Result<(), redb::Error> {
+    pub fn remove(&self, cid: &BlockId, before: Position, record: Place) -> Result<(), redb::Error> {
         self.bury(record)?;
-        if let Some(row) = self.piece(cid)? {
-            self.bury(row.place)?;
-            self.0.open_table(PIECES)?.remove(&cid.to_key()[..])?;
-        }
-        let (start, end) = (promise_key(cid, &[0; 32]), promise_key(cid, &[0xff; 32]));
         let mut gone = Vec::new();
-        let mut promises = self.0.open_table(PROMISES)?;
-        promises.retain_in(&start[..]..=&end[..], |_, value| {
-            gone.extend(decode::<PromiseRow>(value).map(|row| row.place));
-            false
+        let mut until = Epoch(0);
+        let (start, end) = (promise_key(cid, &[0; 32]), promise_key(cid, &[0xff; 32]));
+        self.0.open_table(PROMISES)?.retain_in(&start[..]..=&end[..], |_, value| {
+            let Some(row) = decode::<PromiseRow>(value) else { return false };
+            if row.place.position() < before {
+                gone.push(row.place);
+                return false;
+            }
+            until = until.max(row.until);
+            true
         })?;
-        if let Some(place) = self.0.open_table(CERTIFICATES)?.remove(&cid.to_key()[..])? {
-            gone.extend(decode::<Place>(place.value()));
+        let certificate = {
+            let table = self.0.open_table(CERTIFICATES)?;
+            let row = table.get(&cid.to_key()[..])?;
+            row.and_then(|row| decode::<Place>(row.value()))
+        };
+        if let Some(place) = certificate.filter(|place| place.position() < before) {
+            self.0.open_table(CERTIFICATES)?.remove(&cid.to_key()[..])?;
+            gone.push(place);
+        }
+        match self.piece(cid)? {
+            Some(row) if row.place.position() < before => {
+                self.0.open_table(PIECES)?.remove(&cid.to_key()[..])?;
+                gone.push(row.place);
+            }
+            // It came back since, and so much was promised since.
+            Some(row) => self.put_piece(cid, &PieceRow { until, ..row })?,
+            None => {}
         }
         gone.into_iter().try_for_each(|place| self.bury(place))
     }

@@ -129,6 +129,11 @@ impl Store {
         while let Some(window) = segment.window(offset)? {
             for (record, body, extent) in window.records(&segment.key) {
                 let from = Place::new(number, extent);
+                // What came after a removal, a certificate or the piece itself, must not come before it now.
+                let record = match record {
+                    Record::Removal(cid) => Record::MovedRemoval(cid, from.position()),
+                    record => record,
+                };
                 if self.is_needed(&record, from)? {
                     self.settle(Change::Move { record, body: body.to_vec(), from })?;
                 }
@@ -157,7 +162,8 @@ impl Store {
             }
             Record::Certificate(cid, _) => index.certificate(cid)? == Some(place),
             // It keeps older records from coming back when the index is made again.
-            Record::Removal(cid) => index.piece(cid)?.is_none() && self.has_older(place.segment)?,
+            Record::Removal(_) => self.has_older(place.segment)?,
+            Record::MovedRemoval(_, first) => self.has_older(first.segment)?,
         })
     }
 

@@ -12,7 +12,7 @@ use super::files;
 use super::{CommitError, Shared, Store, lock};
 use crate::disk::DiskFile;
 use crate::index::{Applied, Place};
-use crate::log::{Key, Record, SEGMENT_BYTES, SEGMENT_HEAD_BYTES};
+use crate::log::{Key, SEGMENT_BYTES, SEGMENT_HEAD_BYTES};
 
 /// Bytes of one group, beyond which the rest waits for the next: more would only wait longer.
 const GROUP_BYTES: usize = 4 << 20;
@@ -292,12 +292,6 @@ impl Shared {
                 }
                 touched.removed.insert(cid);
                 Ok(Some(Change::Remove { cid, epoch }))
-            }
-            // A piece that came back since would be removed by it again.
-            Change::Move { record: Record::Removal(cid), .. }
-                if touched.kept.contains(&cid) || held(&cid).is_some() =>
-            {
-                Ok(None)
             }
             other => Ok(Some(other)),
         }

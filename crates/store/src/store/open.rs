@@ -110,7 +110,7 @@ fn replay(disk: &dyn Disk, index: &Index) -> Result<Writer, OpenError> {
             let applied = Applied { segment: number, offset: window.end };
             index.apply(applied, false, |changes| {
                 for (record, body, extent) in window.records(&segment.key) {
-                    removals |= matches!(record, Record::Removal(_));
+                    removals |= matches!(record, Record::Removal(_) | Record::MovedRemoval(..));
                     show(disk, changes, &record, body, Place::new(number, extent))?;
                 }
                 Ok(())
@@ -167,7 +167,8 @@ fn show(
         }
         Record::Promise(cid, promise) => changes.promise(cid, promise, place),
         Record::Certificate(cid, _) => changes.certificate(cid, place),
-        Record::Removal(cid) => changes.remove(cid, place),
+        Record::Removal(cid) => changes.remove(cid, place.position(), place),
+        Record::MovedRemoval(cid, first) => changes.remove(cid, *first, place),
     }
 }
 

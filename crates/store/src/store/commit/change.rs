@@ -100,7 +100,7 @@ impl Change {
             }
             Self::Promise { cid, promise } => changes.promise(cid, promise, places[0]),
             Self::Certificate { cid, .. } => changes.certificate(cid, places[0]),
-            Self::Remove { cid, .. } => changes.remove(cid, places[0]),
+            Self::Remove { cid, .. } => changes.remove(cid, places[0].position(), places[0]),
             Self::Move { record, from, .. } => changes.relocate(record, *from, places[0]),
         }
     }

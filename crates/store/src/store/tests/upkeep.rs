@@ -106,6 +106,42 @@ fn dead_segments_give_back_their_room() {
     alive(&Store::over(Arc::new(crashed), roomy).unwrap());
 }
 
+/// A removal that was still needed was written again at the end of the log; read from there, it also removed the
+/// certificate that came later. One that was not, because its piece is back, let what was removed come back too.
+#[test]
+fn a_removal_that_moves_takes_what_came_before_it_and_nothing_else() {
+    let (store, disk) = memory();
+    let (gone, back, kept) = (piece(1, 1000), piece(2, 1000), piece(3, 100_000));
+    for piece in [&gone, &back, &kept] {
+        put(&store, piece).unwrap();
+    }
+    certify(&store, back.0, b"old").unwrap();
+    store.promise(kept.0, promise(9), |result| result.unwrap());
+    store.commit();
+    let next_segment = || {
+        disk.leave_room(Some(10));
+        certify(&store, kept.0, b"for which there is no room").unwrap_err();
+        disk.leave_room(None);
+    };
+    next_segment();
+    assert_eq!(store.collect(Epoch(1)).unwrap().pieces, 2);
+    next_segment();
+    certify(&store, gone.0, b"of a piece elsewhere").unwrap();
+    put(&store, &back).unwrap();
+    assert_eq!(store.collect(Epoch(0)).unwrap().segments, 1);
+    let check = |store: &Store| {
+        assert_eq!(store.held(&gone.0).unwrap(), None);
+        assert_eq!(store.certificate(&gone.0).unwrap().as_deref(), Some(&b"of a piece elsewhere"[..]));
+        assert_eq!(store.held(&back.0).unwrap().unwrap().until, Epoch(1));
+        assert_eq!(store.certificate(&back.0).unwrap(), None);
+        assert_eq!(store.held(&kept.0).unwrap().unwrap().until, Epoch(9));
+    };
+    check(&store);
+    drop(store);
+    disk.remove(files::INDEX).unwrap();
+    check(&open(&disk));
+}
+
 #[test]
 fn a_lost_or_damaged_index_is_made_again_from_the_log() {
     let folder = tempfile::tempdir().unwrap();
