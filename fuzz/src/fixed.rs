@@ -50,3 +50,10 @@ pub fn bundle() -> Bundle {
 pub static PIECE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     (0..100_000_u32).flat_map(|place| place.wrapping_mul(2_654_435_761).to_be_bytes()).take(100_000).collect()
 });
+
+/// A key of a private piece as its file holds it.
+pub fn key_text(key: &[u8; 32]) -> String {
+    let checksum = blake3::hash(key);
+    let letters = data_encoding::BASE32_NOPAD.encode(&[&key[..], &checksum.as_bytes()[..4]].concat());
+    format!("hfk1{}", letters.to_ascii_lowercase())
+}

@@ -12,7 +12,7 @@ use holdfast_core::id::{
     Amount, BoxKey, CommitteeId, Epoch, NetworkId, NodeId, OrderId, PieceRoot, Salt, Timestamp,
 };
 use holdfast_core::tree::{ChunkProof, Sibling};
-use holdfast_enclave::call::{Answer, Availability, Call, Identity};
+use holdfast_enclave::call::{Answer, Availability, Call, Identity, Signed};
 use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
 use holdfast_proofs::certificate::{CERTIFICATE_BYTES_MAX, Certificate};
 use holdfast_proofs::committee::CommitteeRecord;
@@ -23,6 +23,7 @@ use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::{Coding, Durability, Statement};
 use holdfast_protocol::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
 use holdfast_protocol::get::{GetReply, WANT_MAX, Want};
+use holdfast_protocol::link::Start;
 use holdfast_protocol::put::{Offer, PutReply, PutRequest, Reason, Refusal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -90,6 +91,9 @@ pub const TYPES: &[WireType] = &[
     message::<Availability>(),
     message::<Answer>(),
     message::<Identity>(),
+    message::<Signed>(),
+    // protocol
+    message::<Start>(),
 ];
 
 const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {

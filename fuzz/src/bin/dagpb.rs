@@ -57,7 +57,12 @@ fn dag_pb(block: &[u8]) -> Vec<Cid> {
             .filter_map(move |(found, bytes)| bytes.filter(|_| found == number))
     };
     last(block, 2)
-        .map(|link| Cid::try_from(last(link, 1).last().unwrap_or_default()).expect("accepted before"))
+        .map(|link| {
+            let name = last(link, 1).last().unwrap_or_default();
+            let cid = Cid::try_from(name).expect("accepted before");
+            assert_eq!(cid.to_bytes(), name, "something stands behind a link");
+            cid
+        })
         .collect()
 }
 

@@ -19,6 +19,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     LazyLock::force(&fixed::LARGER);
     LazyLock::force(&dispersal::RECEIPTS);
+    LazyLock::force(&intake::CERTIFICATES);
     bounded(data, judge);
 });
 

@@ -44,6 +44,8 @@ pub(crate) fn blocks() -> Vec<Vec<u8>> {
         with(1, &list.1),
         with(1, &cbor().1),
         with(2, b"raw"),
+        // Something behind the CID of a link.
+        with(0, &dag::field(2, &dag::field(1, &[&list.0.to_cid().to_bytes()[..], b"more"].concat()))),
     ]);
     seeds
 }

@@ -7,45 +7,65 @@ pub(crate) fn scripts() -> Vec<Vec<u8>> {
 /// After the number of the machine: whose slot, then inputs.
 fn intake() -> Vec<Vec<u8>> {
     let open: &[u8] = &[0, 0, 0, 0];
+    let receipt: &[u8] = &[9, 10, 5];
     vec![
-        // Room, two frames, sealed, persisted, signed, kept.
-        [open, &[4, 2, 60, 7, 2, 40, 7, 1, 0, 8, 0, 9, 5, 10]].concat(),
-        // Held, sealed, signed, kept.
-        [open, &[5, 0, 100, 1, 0, 9, 5, 10]].concat(),
-        // Another root; more bytes than announced; no room; a disk that fails.
-        [open, &[5, 0, 100, 1, 1]].concat(),
+        // Room, two frames, sealed, persisted, signed, and the certificate.
+        [open, &[4, 2, 60, 8, 2, 40, 8, 1, 0], receipt, &[11, 0]].concat(),
+        // Held, an eager client's data, sealed, promised, signed; another certificate.
+        [open, &[6, 0, 100, 2, 100, 1, 0], receipt, &[11, 1]].concat(),
+        // Where an interrupted put stopped; the rest; nobody brings the certificate.
+        [open, &[5, 60, 2, 40, 8, 1, 0], receipt, &[13, 80, 13, 10]].concat(),
+        // Lost on the way, too slow on the way, gone before anything.
+        [open, &[4, 2, 60, 12]].concat(),
+        [open, &[4, 2, 60, 8, 13, 20, 2, 1, 8, 13, 40]].concat(),
+        vec![0, 0, 13, 29, 13, 1],
+        // Another root; more bytes than announced; no room; a disk that fails; an enclave that refuses.
+        [open, &[6, 0, 100, 1, 1]].concat(),
         [open, &[4, 3, 255, 255, 255, 255, 255, 255, 255, 255]].concat(),
-        [open, &[6]].concat(),
-        [open, &[4, 2, 100, 11, 0]].concat(),
+        [open, &[7]].concat(),
+        [open, &[4, 2, 100, 14, 0]].concat(),
+        [open, &[4, 2, 100, 8, 1, 0, 9, 14, 2]].concat(),
         // Terms that nobody accepts.
         vec![0, 0, 0, 4, 0, 7],
     ]
 }
 
-/// After the number of the machine: how long to wait, then slot and input each.
+/// After the number of the machine: how long to wait, how long the piece is, then slot and input each.
 fn dispersal() -> Vec<Vec<u8>> {
     let each = |input: u8| (0..4).flat_map(move |slot| [slot, input]);
+    let signed: Vec<u8> = each(4).collect();
+    let root = [0, 11];
+    // A short piece is sent at once; then it is accepted, taken and sealed.
     let sealed = |wait: u8| -> Vec<u8> {
-        let inputs = [0, 1, 8, 9].into_iter().flat_map(each);
-        [1, wait].into_iter().chain(inputs).chain([0, 11]).collect()
+        let inputs = [0, 1, 9].into_iter().flat_map(each);
+        [1, wait, 0].into_iter().chain(inputs).chain(root).collect()
     };
-    let held: Vec<u8> = [1, 1]
+    // A long one waits for the answer.
+    let long: Vec<u8> = {
+        let inputs = [0, 1, 9].into_iter().flat_map(each);
+        [1, 0, 1].into_iter().chain(inputs).chain(root).collect()
+    };
+    let held: Vec<u8> = [1, 1, 1]
         .into_iter()
         .chain(each(0))
         .chain(each(2))
-        .chain([0, 11])
+        .chain(root)
         .chain(each(0))
         .chain(each(2))
         .collect();
-    let signed: Vec<u8> = each(4).collect();
     vec![
         [&sealed(0)[..], &signed].concat(),
         [&sealed(1)[..], &signed].concat(),
+        [&long[..], &signed].concat(),
         [&held[..], &signed].concat(),
-        // The second slot signs what the first did.
-        [&sealed(0)[..], &[0, 4, 1, 5, 0, 2, 4, 3, 4]].concat(),
+        // The second slot signs what the third does.
+        [&sealed(0)[..], &[0, 4, 1, 5, 2, 4, 3, 4]].concat(),
+        // Some bytes are taken, then no more.
+        vec![1, 0, 1, 0, 0, 0, 1, 0, 8, 200, 0, 12, 99, 0, 12, 99],
+        // Goes on where it stopped.
+        vec![1, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0, 0, 9, 0, 11, 0, 4],
         // Lost, a pause, and dialed again; refused; nobody answers.
-        vec![1, 0, 0, 10, 0, 12, 4, 0, 0, 1, 7, 0, 12, 255, 0, 12, 255],
+        vec![1, 0, 0, 0, 10, 0, 12, 4, 0, 0, 1, 7, 0, 12, 255, 0, 12, 255],
     ]
 }
 

@@ -9,6 +9,7 @@ mod content;
 mod golden;
 mod machines;
 mod proofs;
+mod storage;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ fn main() {
     }
 }
 
-fn all() -> [Seeds; 12] {
+fn all() -> [Seeds; 15] {
     [
         ("bundle", proofs::bundles()),
         ("car", content::cars()),
@@ -44,7 +45,10 @@ fn all() -> [Seeds; 12] {
         ("foreign", content::foreign_cars()),
         ("frame", wire::frames()),
         ("genesis", proofs::genesis()),
+        ("log", storage::logs()),
         ("machines", machines::scripts()),
+        ("private", storage::private()),
+        ("store", storage::stores()),
     ]
 }
 

@@ -9,13 +9,14 @@ use holdfast_core::id::{
     Amount, BoxKey, CommitteeId, Epoch, NetworkId, NodeId, OrderId, PieceRoot, Salt, Timestamp,
 };
 use holdfast_core::tree::{ChunkProof, Sibling};
-use holdfast_enclave::call::{Answer, Availability, Call, Identity};
+use holdfast_enclave::call::{Answer, Availability, Call, Identity, Signed, VERSION};
 use holdfast_fuzz::fixed::{self, LARGER, NETWORK, cid};
 use holdfast_fuzz::wire::seed;
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::{Coding, Statement};
 use holdfast_protocol::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
 use holdfast_protocol::get::{GetReply, WANT_MAX, Want};
+use holdfast_protocol::link::Start;
 use holdfast_protocol::put::{Offer, PutReply, PutRequest, Reason, Refusal};
 
 use crate::golden;
@@ -52,21 +53,27 @@ pub(crate) fn cids() -> Vec<Vec<u8>> {
     seeds
 }
 
-fn calls() -> [Call; 3] {
-    let network = NetworkId::new([1; 32]);
-    [
-        Call::Hello(1),
-        Call::Possession(network),
-        Call::Availability(Availability { network, statement: paid() }),
-    ]
+/// Two statements in one call.
+fn availability() -> Availability {
+    let statements = Bounded::new(vec![paid(), fixed::statement(&NETWORK)]).expect("few");
+    Availability { network: NetworkId::new([1; 32]), statements }
 }
 
-fn answers() -> [Answer; 4] {
+fn calls() -> [Call; 3] {
+    [Call::Hello(VERSION), Call::Possession(NetworkId::new([1; 32])), Call::Availability(availability())]
+}
+
+fn signed() -> [Signed; 2] {
+    [Signed::Signature(SIGNATURE), Signed::Refused(Text::cut("no"))]
+}
+
+fn answers() -> [Answer; 5] {
     [
         Answer::Identity(identity()),
         Answer::Signature(SIGNATURE),
         Answer::Refused(Text::cut("no")),
         Answer::Failed(Text::cut("full")),
+        Answer::Signatures(Bounded::new(signed().to_vec()).expect("few")),
     ]
 }
 
@@ -158,6 +165,7 @@ fn protocol() -> Vec<Vec<u8>> {
     vec![
         seed(&PutRequest::Open(offer.clone())),
         seed(&PutRequest::Seal(ROOT)),
+        seed(&PutRequest::Keep(Box::new(certificate.clone()))),
         seed(&offer),
         seed(&PutReply::Accept(300)),
         seed(&PutReply::Receipt(SIGNATURE)),
@@ -169,19 +177,25 @@ fn protocol() -> Vec<Vec<u8>> {
         seed(&AskRequest::Piece(cid())),
         seed(&AskRequest::Node(())),
         seed(&AskRequest::Keep(certificate)),
+        seed(&AskRequest::Receipt(paid())),
         seed(&AskReply::Piece(None)),
         seed(&AskReply::Piece(Some(info.clone()))),
         seed(&AskReply::Node(node.clone())),
         seed(&AskReply::Kept(true)),
         seed(&AskReply::Failed(())),
+        seed(&AskReply::Receipt(None)),
+        seed(&AskReply::Receipt(Some(SIGNATURE))),
         seed(&info),
         seed(&node),
+        seed(&Start::Put(())),
+        seed(&Start::Get(())),
     ]
 }
 
 fn enclave() -> Vec<Vec<u8>> {
     let mut seeds: Vec<_> = calls().iter().map(seed).chain(answers().iter().map(seed)).collect();
     seeds.push(seed(&identity()));
-    seeds.push(seed(&Availability { network: NetworkId::new([1; 32]), statement: paid() }));
+    seeds.push(seed(&availability()));
+    seeds.extend(signed().iter().map(seed));
     seeds
 }
