@@ -49,7 +49,9 @@ pub(crate) fn any_seed() -> u64 {
 
 /// Builds the release binary and soaks it.
 pub(crate) fn build_and_run(workspace: &Workspace, plan: &Plan) -> Result<()> {
-    workspace.cargo(&["build", "--release", "--package", "holdfast-cli", "--locked"], BUILD_LIMIT).run()?;
+    workspace
+        .cargo(&["build", "--release", "--workspace", "--exclude", "xtask", "--locked"], BUILD_LIMIT)
+        .run()?;
     run(workspace, plan)
 }
 

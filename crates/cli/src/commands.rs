@@ -1,6 +1,7 @@
 //! One file per command.
 
 use std::future::Future;
+use std::time::Duration;
 
 use holdfast_net::{Keypair, Net};
 
@@ -25,6 +26,9 @@ mod why;
 
 /// Threads for disk and hash work: as many as keep two processors and one disk busy.
 const BLOCKING_THREADS: usize = 4;
+
+/// Threads that move frames end well within this; what hashes or reads may take longer.
+const END_WINDOW: Duration = Duration::from_millis(300);
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<(), Failure> {
@@ -57,8 +61,9 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
         .build()
         .map_err(|error| Failure::local("could not start", &error))?;
     let result = if stops_by_itself { runtime.block_on(run) } else { runtime.block_on(bounded(common, run)) };
-    // Hashing that was interrupted holds nothing but unlinked files: no need to wait for it.
-    runtime.shutdown_background();
+    // What moves frames ends now, because the library below TLS aborts a process that exits in the middle of a handshake.
+    // Hashing that was interrupted holds nothing but unlinked files, and is not waited for beyond that.
+    runtime.shutdown_timeout(END_WINDOW);
     result
 }
 

@@ -157,5 +157,6 @@ impl Client<'_> {
 
 /// The last thing a command said.
 pub(super) fn last_line(output: &Output) -> &str {
-    output.stderr.lines().last().unwrap_or("nothing was said")
+    let said = output.stderr.lines().last().or(output.stdout.lines().last());
+    said.unwrap_or("nothing was said")
 }
