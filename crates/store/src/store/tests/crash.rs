@@ -191,6 +191,7 @@ fn what_is_left_of_a_piece_is_not_trusted_and_not_kept_for_long() {
 #[test]
 fn of_two_puts_in_one_group_none_is_acknowledged_before_the_sync() {
     let (store, disk) = memory();
+    put(&store, &piece(2, 1000)).unwrap(); // the segment is there
     let (cid, bytes) = piece(1, 1000);
     let mut drafts: Vec<_> = (0..2).map(|_| store.draft(cid, bytes.len() as u64).unwrap()).collect();
     let (sender, receiver) = mpsc::channel();
