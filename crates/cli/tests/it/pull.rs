@@ -31,6 +31,16 @@ fn give(world: &World, proof: &str) {
     });
 }
 
+/// Fetches what was stored and compares it.
+fn come_back(world: &World, cids: &[String], files: &[(&str, Vec<u8>)]) {
+    assert_eq!(cids.len(), files.len());
+    for (cid, (name, content)) in cids.iter().zip(files) {
+        let back = format!("{name}.back");
+        world.run(["get", cid, "-o", &back]).ok();
+        assert!(fs::read(world.path(&back)).unwrap() == *content, "{name}");
+    }
+}
+
 #[test]
 fn a_slot_that_was_away_fetches_the_piece_signs_it_and_tells_the_others() {
     let world = World::with_network(4);
@@ -55,11 +65,7 @@ fn a_slot_that_was_away_fetches_the_piece_signs_it_and_tells_the_others() {
         });
     }
     others.iter().for_each(kill);
-    for (cid, (name, content)) in cids.iter().zip(&files) {
-        let back = format!("{name}.back");
-        world.run(["get", cid, "-o", &back]).ok();
-        assert!(fs::read(world.path(&back)).unwrap() == *content, "{name}");
-    }
+    come_back(&world, &cids, &files);
 }
 
 #[test]
@@ -168,11 +174,7 @@ fn damaged_pieces_are_found_taken_out_and_fetched_again() {
         wait_until("the node holds it again", || holders_and_signers(&world, cid) == (4, vec![4; 4]));
     }
     others.iter().for_each(kill);
-    for (cid, (name, content)) in cids.iter().zip(&files) {
-        let back = format!("{name}.back");
-        world.run(["get", cid, "-o", &back]).ok();
-        assert!(fs::read(world.path(&back)).unwrap() == *content, "{name}");
-    }
+    come_back(&world, &cids, &files);
 }
 
 /// A client that went away after the receipt has given no certificate.

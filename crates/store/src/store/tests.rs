@@ -17,8 +17,12 @@ const LARGE: usize = 300_000;
 
 /// A piece of one raw block.
 fn piece(byte: u8, bytes: usize) -> (BlockId, Vec<u8>) {
-    let data = vec![byte; bytes];
-    let cid = BlockId::of(Codec::Raw, &data);
+    piece_of(&vec![byte; bytes])
+}
+
+/// The piece of this raw block.
+fn piece_of(data: &[u8]) -> (BlockId, Vec<u8>) {
+    let cid = BlockId::of(Codec::Raw, data);
     let mut piece = car::header(&cid);
     piece.extend(car::section_prefix(&cid, data.len()));
     piece.extend(data);

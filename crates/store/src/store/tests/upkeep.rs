@@ -71,11 +71,7 @@ fn dead_segments_give_back_their_room() {
     };
     let made: Vec<_> = (0..count)
         .map(|number| {
-            let data = data(number);
-            let cid = BlockId::of(Codec::Raw, &data);
-            let mut piece = car::header(&cid);
-            piece.extend(car::section_prefix(&cid, data.len()));
-            piece.extend(data);
+            let (cid, piece) = piece_of(&data(number));
             let mut draft = store.draft(cid, piece.len() as u64).unwrap();
             draft.push(&piece).unwrap();
             let until = if number % 4 == 0 { 9 } else { 1 };
@@ -206,10 +202,7 @@ fn a_promise_that_stands_before_its_piece_in_the_log_counts() {
     let add = |number: u64, until: u64| {
         let mut data = vec![0; usize::try_from(SMALL_BYTES).unwrap() - 200];
         data[..8].copy_from_slice(&number.to_be_bytes());
-        let cid = BlockId::of(Codec::Raw, &data);
-        let mut piece = car::header(&cid);
-        piece.extend(car::section_prefix(&cid, data.len()));
-        piece.extend(data);
+        let (cid, piece) = piece_of(&data);
         let mut draft = store.draft(cid, piece.len() as u64).unwrap();
         draft.push(&piece).unwrap();
         draft.seal(&root_of(&piece), Some(promise(until)), |result| {
