@@ -118,33 +118,24 @@ async fn listen(
         let last = last.iter().find(|address| is_for_links(address) == links);
         last.filter(|_| any_port(configured)).cloned()
     };
-    let net = match before(&config.listen, false) {
-        Some(address) => match Net::start(key.clone(), std::slice::from_ref(&address)).await {
-            Err(error) => {
-                tracing::info!(%address, %error, "the last address is taken; using another port");
-                None
-            }
-            started => Some(started?),
-        },
-        None => None,
-    };
-    let net = match net {
-        Some(net) => net,
-        None => Net::start(key.clone(), std::slice::from_ref(&config.listen)).await?,
-    };
-    let listener = match before(&links, true) {
-        Some(address) => match Listener::start(key, &address).await {
-            Err(error) => {
-                tracing::info!(%address, %error, "the last address for links is taken; using another port");
-                None
-            }
-            started => Some(started?),
-        },
-        None => None,
-    };
-    let listener = match listener {
-        Some(listener) => listener,
-        None => Listener::start(key, &links).await?,
-    };
+    let start_net = async |address: Multiaddr| Net::start(key.clone(), &[address]).await;
+    let net = on_last_or(before(&config.listen, false), &config.listen, start_net).await?;
+    let start_links = async |address: Multiaddr| Listener::start(key, &address).await;
+    let listener = on_last_or(before(&links, true), &links, start_links).await?;
     Ok((net, listener))
+}
+
+/// Starts on the address of the last time if there is one and it is free, else on the configured one.
+async fn on_last_or<T>(
+    last: Option<Multiaddr>,
+    configured: &Multiaddr,
+    start: impl AsyncFn(Multiaddr) -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    if let Some(address) = last {
+        match start(address.clone()).await {
+            Ok(started) => return Ok(started),
+            Err(error) => tracing::info!(%address, %error, "the last address is taken; using another port"),
+        }
+    }
+    start(configured.clone()).await
 }
