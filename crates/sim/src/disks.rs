@@ -89,6 +89,10 @@ impl Disk for Socket {
         Ok(self.file(self.disk()?.open(path)?))
     }
 
+    fn open_direct(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.file(self.disk()?.open_direct(path)?))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.disk()?.rename(from, to)
     }
@@ -129,6 +133,11 @@ impl DiskFile for File {
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         check(&self.alive)?;
         self.file.write_at(offset, data)
+    }
+
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        check(&self.alive)?;
+        self.file.reserve(bytes)
     }
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {

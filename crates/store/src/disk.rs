@@ -7,9 +7,11 @@
 use std::io;
 use std::time::Duration;
 
+mod aligned;
 mod memory;
 mod real;
 
+pub use aligned::{ALIGNMENT, Aligned};
 pub use memory::MemoryDisk;
 pub use real::RealDisk;
 
@@ -26,6 +28,14 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// `NotFound` if there is none.
     fn open(&self, path: &str) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens a file for writing past the cache of the operating system. What is written begins at multiples of
+    /// [`ALIGNMENT`], in memory and in the file, and is as long as one. A file system that cannot do this
+    /// opens the file as usual.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    fn open_direct(&self, path: &str) -> io::Result<Box<dyn DiskFile>>;
 
     /// Gives a file another name, replacing what had it. Files opened before stay open.
     ///
@@ -88,6 +98,13 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// If it cannot; then any part of it may have been written.
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+
+    /// Sets room aside for a file that will grow to `bytes` bytes; its length stays. [`DiskFile::set_bytes`] gives back what
+    /// is beyond. A file system that cannot do this leaves it to the writes.
+    ///
+    /// # Errors
+    /// `StorageFull` if there is no room.
+    fn reserve(&self, bytes: u64) -> io::Result<()>;
 
     /// Cuts the file, or grows it with zeros.
     ///

@@ -30,6 +30,7 @@ mod files;
 mod open;
 mod partial;
 mod read;
+mod stream;
 
 pub use check::{Damage, Report};
 pub use collect::{CollectError, Collected};

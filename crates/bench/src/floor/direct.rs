@@ -9,40 +9,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use holdfast_store::disk::Aligned;
 use rustix::fs::{FallocateFlags, OFlags};
 use rustix::io::Errno;
-
-/// What the disk demands of addresses, offsets and lengths: the largest common block.
-const ALIGNMENT: usize = 4096;
-
-/// A block that may be written past the page cache.
-pub(super) struct Block {
-    memory: Vec<u8>,
-    start: usize,
-    bytes: usize,
-    /// How many bytes of the block count.
-    pub(super) filled: usize,
-}
-
-impl Block {
-    /// A block of so many bytes, a multiple of [`ALIGNMENT`].
-    pub(super) fn new(bytes: usize) -> Self {
-        assert_eq!(bytes % ALIGNMENT, 0, "whole blocks of the disk");
-        let memory = vec![0; bytes + ALIGNMENT];
-        let start = memory.as_ptr().align_offset(ALIGNMENT);
-        Self { memory, start, bytes, filled: 0 }
-    }
-
-    /// All of it, to be filled.
-    pub(super) fn space(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..self.start + self.bytes]
-    }
-
-    /// What counts, and the rest of the disk's block after it.
-    fn padded(&self) -> &[u8] {
-        &self.memory[self.start..self.start + self.filled.next_multiple_of(ALIGNMENT)]
-    }
-}
 
 /// A new file that is written in blocks, from its beginning.
 pub(super) struct Writer {
@@ -67,8 +36,8 @@ impl Writer {
     }
 
     /// Appends a block. Only the last one may be filled in part.
-    pub(super) fn write(&mut self, block: &Block) -> io::Result<()> {
-        self.written += block.filled as u64;
+    pub(super) fn write(&mut self, block: &Aligned) -> io::Result<()> {
+        self.written += block.filled().len() as u64;
         self.file.write_all(block.padded())
     }
 

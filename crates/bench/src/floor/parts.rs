@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
+use holdfast_store::disk::Aligned;
 use sha2::{Digest, Sha256};
 
-use super::direct::{Block, Writer};
+use super::direct::Writer;
 use super::verify::Signed;
 use super::{FloorError, Part, SEGMENT_BYTES, join, verify, wire};
 use crate::figure::{Unit, mebibytes};
@@ -56,8 +57,8 @@ pub(super) fn run(folder: &Path) -> Result<Vec<Part>, FloorError> {
     fs::remove_file(&path)?;
     rate("write past the page cache, fdatasync", &mut || {
         let mut writer = Writer::create(&path, BYTES)?;
-        let mut block = Block::new(BLOCK_BYTES);
-        block.filled = BLOCK_BYTES;
+        let mut block = Aligned::new(BLOCK_BYTES);
+        block.advance(BLOCK_BYTES);
         for _ in 0..BYTES / BLOCK_BYTES as u64 {
             writer.write(&block)?;
         }

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
+use holdfast_store::disk::Aligned;
 use sha2::{Digest, Sha256};
 
-use super::direct::{Block, Writer};
+use super::direct::Writer;
 use super::{COPIES, FloorError, SEGMENT_BYTES, join, wire};
 
 /// Segments waiting for one sender: enough that one that waits does not hold up the others at once.
@@ -91,15 +92,16 @@ fn receive(
     bytes: u64,
 ) -> Result<([u8; 32], blake3::Hash), FloorError> {
     std::thread::scope(|scope| {
-        let (full, to_write) = sync_channel::<Block>(BLOCKS_MAX);
+        let (full, to_write) = sync_channel::<Aligned>(BLOCKS_MAX);
         let (empty, to_fill) = sync_channel(BLOCKS_MAX);
         for _ in 0..BLOCKS_MAX {
-            let _ = empty.send(Block::new(BLOCK_BYTES)); // its receiver stands above
+            let _ = empty.send(Aligned::new(BLOCK_BYTES)); // its receiver stands above
         }
         let writer = scope.spawn(move || {
             let mut file = Writer::create(path, bytes)?;
-            for block in to_write {
+            for mut block in to_write {
                 file.write(&block)?;
+                block.clear();
                 let _ = empty.send(block); // everything may have arrived
             }
             file.finish()
@@ -117,7 +119,7 @@ fn receive(
                 }
             }
             got += filled as u64;
-            block.filled = filled;
+            block.advance(filled);
             if full.send(block).is_err() || filled < BLOCK_BYTES {
                 break; // the writer failed and says why, or everything is here
             }

@@ -1,3 +1,5 @@
+use holdfast_store::disk::Aligned;
+
 use super::*;
 
 fn seconds(job: &Job) -> f64 {
@@ -51,10 +53,11 @@ fn a_written_file_holds_what_was_given() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let mut writer = direct::Writer::create(&path, 5000).unwrap();
-    let mut block = direct::Block::new(4096);
+    let mut block = Aligned::new(4096);
     for (filled, byte) in [(4096, 1), (904, 2)] {
+        block.clear();
         block.space().fill(byte);
-        block.filled = filled;
+        block.advance(filled);
         writer.write(&block).unwrap();
     }
     writer.finish().unwrap();

@@ -172,15 +172,15 @@ impl Conversation<'_> {
             return Ok(());
         }
         let data = std::mem::take(&mut self.data);
-        let (mut draft, data, result) = blocking(move || {
+        let (draft, data, result) = blocking(move || {
             let result = draft.push(&data);
             (draft, data, result)
         })
         .await;
         self.data = data; // its memory serves the next frame
         result.map_err(|error| refusal(&error))?;
-        if let Some(sync) = draft.sync_ahead() {
-            drop(tokio::task::spawn_blocking(sync)); // the seal waits for it
+        if let Some(write) = draft.write_beside() {
+            drop(tokio::task::spawn_blocking(write)); // the seal waits for it
         }
         self.draft = Some(draft);
         Ok(())

@@ -259,8 +259,8 @@ async fn write(mut draft: PieceDraft, mut parts: mpsc::Receiver<Vec<u8>>) -> Res
         known -= skipped as u64;
         let push = move || draft.push(&part[skipped..]).map(|()| draft);
         draft = blocking(push).await?;
-        if let Some(sync) = draft.sync_ahead() {
-            drop(tokio::task::spawn_blocking(sync)); // the seal waits for it
+        if let Some(write) = draft.write_beside() {
+            drop(tokio::task::spawn_blocking(write)); // the seal waits for it
         }
     }
     Ok(draft)

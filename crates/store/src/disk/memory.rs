@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Disk, DiskFile, Entry};
+use super::{ALIGNMENT, Disk, DiskFile, Entry};
 
 /// A disk in memory. Clones share it.
 #[derive(Clone, Default)]
@@ -215,12 +215,17 @@ impl Disk for MemoryDisk {
         let (inode, changed) = (state.files.len(), state.now);
         state.files.push(Inode { changed, ..Inode::default() });
         state.names.insert(path.to_owned(), inode);
-        Ok(Box::new(MemoryFile { disk: self.clone(), inode }))
+        Ok(Box::new(MemoryFile { disk: self.clone(), inode, direct: false }))
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
         let inode = self.state().find(path)?;
-        Ok(Box::new(MemoryFile { disk: self.clone(), inode }))
+        Ok(Box::new(MemoryFile { disk: self.clone(), inode, direct: false }))
+    }
+
+    fn open_direct(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
+        let inode = self.state().find(path)?;
+        Ok(Box::new(MemoryFile { disk: self.clone(), inode, direct: true }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -275,6 +280,8 @@ impl Disk for MemoryDisk {
 struct MemoryFile {
     disk: MemoryDisk,
     inode: usize,
+    /// Whether it refuses what is not aligned, as a real disk would.
+    direct: bool,
 }
 
 impl DiskFile for MemoryFile {
@@ -295,7 +302,20 @@ impl DiskFile for MemoryFile {
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let aligned = [offset, data.as_ptr().addr() as u64, data.len() as u64];
+        if self.direct && aligned.iter().any(|number| number % ALIGNMENT as u64 != 0) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         self.disk.state().modify(self.inode, Change::Write(offset, data.to_vec()))
+    }
+
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        let state = self.disk.state();
+        let growth = bytes.saturating_sub(state.files[self.inode].data.len() as u64);
+        if state.room.is_some_and(|room| room < growth) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
     }
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {

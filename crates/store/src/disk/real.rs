@@ -2,8 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
+use rustix::io::Errno;
 
 use super::{Disk, DiskFile, Entry};
 use crate::folder_of;
@@ -44,6 +47,14 @@ impl Disk for RealDisk {
             opened => opened?,
         };
         Ok(Box::new(RealFile(file)))
+    }
+
+    fn open_direct(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
+        let direct = OFlags::DIRECT.bits().cast_signed();
+        match OpenOptions::new().write(true).custom_flags(direct).open(self.path(path)) {
+            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => self.open(path),
+            opened => Ok(Box::new(RealFile(opened?))),
+        }
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -102,6 +113,16 @@ impl DiskFile for RealFile {
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.0.write_all_at(data, offset)
+    }
+
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        match fallocate(&self.0, FallocateFlags::KEEP_SIZE, 0, bytes) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            reserved => Ok(reserved?),
+        }
     }
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {

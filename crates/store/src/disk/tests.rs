@@ -24,6 +24,8 @@ fn check_behaviour(disk: &dyn Disk) {
     disk.rename("sub/a", "sub/b").unwrap();
     disk.sync_folder("sub").unwrap();
     assert_eq!(disk.rename("sub/a", "sub/c").unwrap_err().kind(), io::ErrorKind::NotFound);
+    file.reserve(1 << 20).unwrap();
+    assert_eq!(file.bytes().unwrap(), 10);
     file.set_bytes(4).unwrap();
     let again = disk.open("sub/b").unwrap();
     again.read_at(0, &mut buffer).unwrap();
@@ -31,6 +33,17 @@ fn check_behaviour(disk: &dyn Disk) {
     let names: Vec<_> =
         disk.list("sub").unwrap().into_iter().map(|entry| (entry.name, entry.bytes)).collect();
     assert_eq!(names, [("b".to_owned(), 4)]);
+
+    let direct = disk.open_direct("sub/b").unwrap();
+    let mut block = Aligned::new(2 * ALIGNMENT);
+    assert_eq!(block.take(&[7; ALIGNMENT + 1]), ALIGNMENT + 1);
+    direct.write_at(ALIGNMENT as u64, block.padded()).unwrap();
+    assert_eq!(again.bytes().unwrap(), 3 * ALIGNMENT as u64);
+    again.read_at(2 * ALIGNMENT as u64 - 1, &mut buffer).unwrap();
+    assert_eq!(buffer, [7, 7, 0, 0]);
+    again.read_at(0, &mut buffer).unwrap();
+    assert_eq!(&buffer, b"hold");
+    assert_eq!(disk.open_direct("sub/c").err().unwrap().kind(), io::ErrorKind::NotFound);
 
     disk.remove("sub/b").unwrap();
     assert_eq!(disk.remove("sub/b").unwrap_err().kind(), io::ErrorKind::NotFound);
@@ -96,6 +109,22 @@ fn a_full_disk_refuses_what_does_not_fit() {
     file.write_at(0, b"1234").unwrap();
     assert_eq!(file.write_at(4, b"56").unwrap_err().kind(), io::ErrorKind::StorageFull);
     file.write_at(0, b"abcd").unwrap();
+    file.reserve(4).unwrap();
+    file.reserve(5).unwrap();
+    assert_eq!(file.reserve(6).unwrap_err().kind(), io::ErrorKind::StorageFull);
     disk.remove("a").unwrap();
     disk.create("b").unwrap().write_at(0, b"12345").unwrap();
+}
+
+#[test]
+fn memory_refuses_what_a_disk_could_not_take_directly() {
+    let disk = MemoryDisk::default();
+    disk.create("a").unwrap();
+    let direct = disk.open_direct("a").unwrap();
+    let mut block = Aligned::new(ALIGNMENT);
+    block.advance(ALIGNMENT);
+    direct.write_at(0, block.filled()).unwrap();
+    for (offset, data) in [(1, block.filled()), (0, &block.filled()[1..]), (0, &block.filled()[..512])] {
+        assert_eq!(direct.write_at(offset, data).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
 }

@@ -47,7 +47,9 @@ impl PieceDraft {
         let content = if bytes <= SMALL_BYTES {
             Content::Small { data: Vec::new(), outboard: Vec::new() }
         } else {
-            Content::Own(Partial::open(&store, cid).map_err(PutError::Write)?)
+            let partial = Partial::open(&store, cid).map_err(PutError::Write)?;
+            partial.reserve(bytes).map_err(PutError::Write)?;
+            Content::Own(partial)
         };
         let mut draft = Self {
             cid,
@@ -129,12 +131,12 @@ impl PieceDraft {
         matches!(self.content, Content::Small { .. })
     }
 
-    /// Starts to bring what is here to stable storage, so that [`PieceDraft::seal`] finds less to do: the work to
-    /// be done beside the draft, if it is worth it. An error it meets is met by `seal`.
-    pub fn sync_ahead(&mut self) -> Option<impl FnOnce() + Send + 'static> {
-        match &mut self.content {
+    /// Writing to the disk that can be done beside the draft while more arrives, if there is some. An error it meets is
+    /// met by the next `push` or by [`PieceDraft::seal`].
+    pub fn write_beside(&self) -> Option<impl FnOnce() + Send + 'static> {
+        match &self.content {
             Content::Small { .. } => None,
-            Content::Own(partial) => partial.sync_ahead(self.received),
+            Content::Own(partial) => partial.write_beside(),
         }
     }
 
@@ -192,7 +194,7 @@ impl PieceDraft {
             Content::Own(mut partial) => {
                 partial
                     .write_outboard(&last)
-                    .and_then(|()| partial.publish(&store, &checked.root))
+                    .and_then(|()| partial.publish(&store, &checked))
                     .map_err(PutError::Write)?;
                 None
             }
@@ -203,9 +205,9 @@ impl PieceDraft {
 
 impl Partial {
     /// Syncs both files and gives them the name of the piece, durably.
-    fn publish(self, store: &Store, root: &PieceRoot) -> io::Result<()> {
-        let disk = &store.shared.disk;
-        self.sync()?;
+    fn publish(mut self, store: &Store, piece: &Checked) -> io::Result<()> {
+        let (disk, root) = (&store.shared.disk, &piece.root);
+        self.sync(piece.bytes)?;
         disk.make_folder(&files::folder(root))?;
         for part in Part::ALL {
             disk.rename(&self.path(part), &files::own(root, part))?;

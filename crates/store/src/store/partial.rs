@@ -5,30 +5,27 @@
 //! about it is trusted: only whole blocks are taken over, and every one is checked again before the put goes on.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use holdfast_core::block::BlockId;
 
 use super::files::{self, PARTIAL, Part, Sections};
+use super::stream::Stream;
 use super::{KEEP_PARTIAL, Shared, Store, lock};
 use crate::disk::{DiskFile, remove_if_there};
-
-/// Bytes between two syncs on the way: the disk works while more arrives.
-const SYNC_BYTES: u64 = 32 << 20;
 
 /// The two files of a piece that arrives.
 pub(super) struct Partial {
     shared: Arc<Shared>,
     cid: BlockId,
     copy: Option<u64>,
-    data: Arc<dyn DiskFile>,
+    data: Box<dyn DiskFile>,
+    /// What writes to `data`, from the first byte that arrives.
+    stream: Option<Stream>,
     outboard: Box<dyn DiskFile>,
     outboard_bytes: u64,
     found: u64,
-    synced: u64,
-    /// Held while a sync on the way runs; an error it met stays.
-    ahead: Arc<Mutex<io::Result<()>>>,
     keep: bool,
 }
 
@@ -47,13 +44,17 @@ impl Partial {
             cid,
             copy,
             found: data.bytes()?,
-            data: data.into(),
+            data,
+            stream: None,
             outboard,
             outboard_bytes: 0,
-            synced: 0,
-            ahead: Arc::new(Mutex::new(Ok(()))),
             keep: false,
         })
+    }
+
+    /// Sets room aside for all of the piece.
+    pub(super) fn reserve(&self, announced: u64) -> io::Result<()> {
+        self.data.reserve(announced)
     }
 
     /// Cuts what an interrupted put left behind its last whole block, and says how many bytes that leaves. Nobody could
@@ -81,8 +82,16 @@ impl Partial {
         self.data.read_at(offset, buffer)
     }
 
-    pub(super) fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.data.write_at(offset, data)
+    /// Writes the bytes behind the first `received`.
+    pub(super) fn write(&mut self, received: u64, data: &[u8]) -> io::Result<()> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            none => {
+                let path = files::partial(&self.cid, self.copy, Part::Data);
+                none.insert(Stream::open(&*self.shared.disk, &path, &*self.data, received)?)
+            }
+        };
+        stream.write(data)
     }
 
     pub(super) fn write_outboard(&mut self, entries: &[u8]) -> io::Result<()> {
@@ -93,30 +102,28 @@ impl Partial {
 
     /// Forgets what is here.
     pub(super) fn restart(&mut self) -> io::Result<()> {
-        (self.outboard_bytes, self.found, self.synced) = (0, 0, 0);
+        (self.outboard_bytes, self.found) = (0, 0);
         self.data.set_bytes(0)?;
         self.outboard.set_bytes(0)
     }
 
-    pub(super) fn sync(&self) -> io::Result<()> {
-        // An error of a sync is told once: whoever comes later hears that all is well.
-        std::mem::replace(&mut *lock(&self.ahead), Ok(()))?;
-        self.data.sync()?;
+    /// The writing that can be done beside.
+    pub(super) fn write_beside(&self) -> Option<impl FnOnce() + Send + 'static> {
+        self.stream.as_ref()?.beside()
+    }
+
+    /// Makes both files durable, the piece cut to its first `received` bytes.
+    pub(super) fn sync(&mut self, received: u64) -> io::Result<()> {
+        self.sync_data(received)?;
         self.outboard.sync()
     }
 
-    pub(super) fn sync_ahead(&mut self, received: u64) -> Option<impl FnOnce() + Send + 'static> {
-        if received.saturating_sub(self.synced) < SYNC_BYTES || self.ahead.try_lock().is_err() {
-            return None;
+    fn sync_data(&mut self, received: u64) -> io::Result<()> {
+        if let Some(stream) = &mut self.stream {
+            stream.finish(&*self.data)?;
         }
-        self.synced = received;
-        let (data, ahead) = (self.data.clone(), self.ahead.clone());
-        Some(move || {
-            let mut ahead = lock(&ahead);
-            if ahead.is_ok() {
-                *ahead = data.sync();
-            }
-        })
+        self.data.set_bytes(received)?;
+        self.data.sync()
     }
 
     /// Leaves the first `received` bytes for the next put.
@@ -124,8 +131,7 @@ impl Partial {
         if self.copy.is_some() {
             return Ok(());
         }
-        self.data.set_bytes(received)?;
-        self.data.sync()?;
+        self.sync_data(received)?;
         let shared = &self.shared;
         shared.disk.sync_folder(PARTIAL)?;
         *lock(&shared.used) += received;

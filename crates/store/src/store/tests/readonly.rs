@@ -41,6 +41,10 @@ impl Disk for Switched {
         Ok(self.file(self.disk.open(path)?))
     }
 
+    fn open_direct(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.file(self.disk.open_direct(path)?))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.changed()?.rename(from, to)
     }
@@ -74,6 +78,11 @@ impl DiskFile for SwitchedFile {
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         changing(&self.1)?;
         self.0.write_at(offset, data)
+    }
+
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        changing(&self.1)?;
+        self.0.reserve(bytes)
     }
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {
