@@ -24,7 +24,8 @@ pub(super) async fn measure(
     let cid = stored.text("/pieces/0/cid")?;
     let job = Job::Get { file, folder: folder.clone() };
     let floor = async |_| ground.floor_seconds(&job).await;
-    let get = async || {
+    let ours = async |_| {
+        ground.warm(&network).await?; // providers write past the page cache, and it may forget
         let new = ground.make_folder("get/new")?;
         let fetched = new.join("fetched");
         let words = ["get", cid.as_str(), "-o", word(&fetched)?];
@@ -32,8 +33,6 @@ pub(super) async fn measure(
         ground.remove_folder(&new).await?;
         Ok(seconds)
     };
-    get().await?; // providers write past the page cache
-    let ours = async |_| get().await;
     let Medians { floor, ours } = alternate(ground.runs, floor, ours).await?;
     drop(running);
     ground.remove_folder(&folder).await?;

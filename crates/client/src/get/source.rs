@@ -1,6 +1,7 @@
 //! Where blocks come from: the fetch machine and its streams to providers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use holdfast_core::block::BlockId;
@@ -42,6 +43,20 @@ enum ProviderEvent {
     Lost(String),
 }
 
+/// Memory of blocks that nobody needs any more, for those that come: new memory costs a fault for every page.
+#[derive(Clone, Default)]
+struct Spares(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spares {
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, block: Vec<u8>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(block);
+    }
+}
+
 /// The fetch machine of one DAG, its streams, and the blocks on their way.
 pub(super) struct Source<'a, P> {
     net: &'a Net,
@@ -62,6 +77,7 @@ pub(super) struct Source<'a, P> {
     ready: BTreeMap<BlockId, Vec<u8>>,
     recent: VecDeque<(BlockId, Vec<u8>)>,
     recent_bytes: usize,
+    spares: Spares,
     /// Blocks that nobody asked so far has.
     unavailable: BTreeSet<BlockId>,
     fetched: Fetched,
@@ -106,6 +122,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             ready: BTreeMap::new(),
             recent: VecDeque::new(),
             recent_bytes: 0,
+            spares: Spares::default(),
             unavailable: BTreeSet::new(),
             fetched: Fetched::default(),
             progress,
@@ -121,11 +138,11 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             self.orders.push(None);
             let events = self.events.clone();
             let reach = self.network.reach(place).map(|(peer, addresses)| (peer, addresses.to_vec()));
-            let net = self.net.clone();
+            let (net, spares) = (self.net.clone(), self.spares.clone());
             self.tasks.spawn(async move {
                 let what = match reach {
                     Some((peer, addresses)) => match net.link(peer, &addresses).await {
-                        Ok(link) => ProviderEvent::Lost(converse(link, provider, &events).await),
+                        Ok(link) => ProviderEvent::Lost(converse(link, provider, &events, &spares).await),
                         Err(error) => ProviderEvent::Lost(error.to_string()),
                     },
                     None => ProviderEvent::Lost("has no valid peer id".into()),
@@ -197,6 +214,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
         while self.recent_bytes > RECENT_BYTES || self.recent.len() > RECENT_BLOCKS {
             let (_, old) = self.recent.pop_front().expect("bytes belong to entries");
             self.recent_bytes -= old.len();
+            self.spares.give(old);
         }
     }
 
@@ -268,13 +286,18 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
 }
 
 /// Asks and forwards answers over a link, and says why that ended.
-async fn converse(mut link: Link, provider: ProviderIndex, events: &mpsc::Sender<Event>) -> String {
+async fn converse(
+    mut link: Link,
+    provider: ProviderIndex,
+    events: &mpsc::Sender<Event>,
+    spares: &Spares,
+) -> String {
     if let Err(error) = link.writer.queue(&Start::Get(())).await {
         return error.to_string();
     }
     let (orders, mailbox) = mpsc::channel(ORDERS);
     let _ = events.send(Event { provider, what: ProviderEvent::Up(orders) }).await; // the source may be done
-    tokio::join!(read(link.reader, provider, events), write(link.writer, mailbox)).0
+    tokio::join!(read(link.reader, provider, events, spares), write(link.writer, mailbox)).0
 }
 
 /// Forwards answers until the stream ends, and says why it did.
@@ -282,9 +305,10 @@ async fn read(
     mut reader: FrameReader<LinkStream>,
     provider: ProviderIndex,
     events: &mpsc::Sender<Event>,
+    spares: &Spares,
 ) -> String {
     loop {
-        let mut data = Vec::new();
+        let mut data = spares.take();
         let what = match reader.read::<GetReply>(&mut data).await {
             Ok(Some(Frame::Data)) => ProviderEvent::Block(data),
             Ok(Some(Frame::Message(GetReply::Missing(id)))) => ProviderEvent::Missing(id),

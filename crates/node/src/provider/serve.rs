@@ -42,17 +42,19 @@ async fn conversation(provider: &Arc<Provider>, link: &mut Link) -> Result<Endin
         let mut blocks = want.blocks.iter().copied();
         let Some(first) = blocks.next() else { return Ok(Ending::Regular) };
         // While one block goes out, the next is read.
-        let mut next = Some((first, read(provider, first)));
-        while let Some((id, data)) = next.take() {
-            let data = data.await.expect("reading does not panic");
-            next = blocks.next().map(|id| (id, read(provider, id)));
+        let mut spare = Vec::new();
+        let mut next = Some((first, read(provider, first, Vec::new())));
+        while let Some((id, block)) = next.take() {
+            let (found, data) = block.await.expect("reading does not panic");
+            next = blocks.next().map(|id| (id, read(provider, id, std::mem::take(&mut spare))));
             let send = async {
-                match data {
-                    Some(data) => link.writer.data(&data).await,
-                    None => link.writer.queue(&GetReply::Missing(id)).await,
+                match found {
+                    true => link.writer.data(&data).await,
+                    false => link.writer.queue(&GetReply::Missing(id)).await,
                 }
             };
             in_time(TAKE_MAX, send).await??;
+            spare = data;
         }
         in_time(TAKE_MAX, link.writer.flush()).await??;
     }
@@ -62,14 +64,15 @@ async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> std::io::
     tokio::time::timeout(limit, work).await.map_err(|_| std::io::ErrorKind::TimedOut.into())
 }
 
-/// Begins to read a block. What cannot be read is missing to the client and an alarm to the operator.
-fn read(provider: &Arc<Provider>, id: BlockId) -> JoinHandle<Option<Vec<u8>>> {
+/// Begins to read a block into `data`, and says whether it is here. What cannot be read is missing to the client and an
+/// alarm to the operator.
+fn read(provider: &Arc<Provider>, id: BlockId, mut data: Vec<u8>) -> JoinHandle<(bool, Vec<u8>)> {
     let store = provider.store.clone();
-    tokio::task::spawn_blocking(move || match store.block(&id) {
-        Ok(found) => found,
-        Err(error) => {
+    tokio::task::spawn_blocking(move || {
+        let found = store.read_block(&id, &mut data).unwrap_or_else(|error| {
             tracing::error!(%id, error = &error as &dyn std::error::Error, "could not serve a block");
-            None
-        }
+            false
+        });
+        (found, data)
     })
 }

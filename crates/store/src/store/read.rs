@@ -38,18 +38,28 @@ impl Store {
     /// # Errors
     /// If no copy can be read, or the disk returned something else.
     pub fn block(&self, id: &BlockId) -> Result<Option<Vec<u8>>, ReadError> {
+        let mut data = Vec::new();
+        Ok(self.read_block(id, &mut data)?.then_some(data))
+    }
+
+    /// Like [`Store::block`], into memory that is there already; what it holds otherwise means nothing. Whether the block is
+    /// here.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn read_block(&self, id: &BlockId, data: &mut Vec<u8>) -> Result<bool, ReadError> {
         let mut failure = None;
         for place in self.shared.index.block(id)? {
             let Some(row) = self.piece(&place.cid)? else { continue };
-            let mut data = vec![0; usize::try_from(place.bytes).expect("blocks are at most 2 MiB")];
-            match self.shared.read(&row, Part::Data, place.offset, &mut data) {
-                Ok(()) if id.matches(&data) => return Ok(Some(data)),
+            data.resize(usize::try_from(place.bytes).expect("blocks are at most 2 MiB"), 0);
+            match self.shared.read(&row, Part::Data, place.offset, data) {
+                Ok(()) if id.matches(data) => return Ok(true),
                 Ok(()) => failure = Some(ReadError::Damaged { root: row.root }),
                 Err(error) => failure = Some(error),
             }
             tracing::error!(%id, root = %row.root.short(), "a copy of a block is damaged");
         }
-        failure.map_or(Ok(None), Err)
+        failure.map_or(Ok(false), Err)
     }
 
     /// Proves a 1 KiB chunk of a piece; `None` if the piece is not here.
