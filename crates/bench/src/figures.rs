@@ -27,6 +27,35 @@ pub enum Operation {
     Memory,
 }
 
+impl Operation {
+    /// All of them, in the order in which they are best measured.
+    pub const ALL: [Self; 6] = [Self::Put, Self::Get, Self::Small, Self::Verify, Self::Cid, Self::Memory];
+
+    /// Its word on a command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Get => "get",
+            Self::Small => "small",
+            Self::Verify => "verify",
+            Self::Cid => "cid",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// What it measures, in a few words.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Put => "Storing a large file",
+            Self::Get => "Fetching a large file",
+            Self::Small => "Storing one byte, and many small pieces",
+            Self::Verify => "Checking a certificate",
+            Self::Cid => "Naming a file",
+            Self::Memory => "Peak memory; needs five times the size on disk",
+        }
+    }
+}
+
 /// How large the measurements are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::OsStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use holdfast_bench::figures::Operation;
 use holdfast_bench::runner::RUNS;
 use holdfast_core::block::BlockId;
 use holdfast_core::id::{NetworkId, Timestamp};
@@ -21,7 +22,7 @@ use crate::commands::shell::{CompletionsArgs, ManArgs};
 mod value;
 
 pub(crate) use value::timestamp;
-use value::{cid, duration, import_profile, size, weight};
+use value::{cid, duration, import_profile, operations, size, weight};
 
 /// What stands below the list of commands.
 const FIRST_STEPS: &str = "\
@@ -211,45 +212,11 @@ pub(crate) struct VerifyArgs {
     pub(crate) file: Option<PathBuf>,
 }
 
-/// What `bench` can measure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BenchName {
-    /// Storing a large file
-    Put,
-    /// Fetching a large file
-    Get,
-    /// Storing one byte, and many small pieces
-    Small,
-    /// Checking a certificate
-    Verify,
-    /// Naming a file
-    Cid,
-    /// Peak memory; needs five times the size on disk
-    Memory,
-}
-
-impl BenchName {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Put, Self::Get, Self::Small, Self::Verify, Self::Cid, Self::Memory];
-
-    /// The word of the command line.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Put => "put",
-            Self::Get => "get",
-            Self::Small => "small",
-            Self::Verify => "verify",
-            Self::Cid => "cid",
-            Self::Memory => "memory",
-        }
-    }
-}
-
 #[derive(Debug, ClapArgs)]
 pub(crate) struct BenchArgs {
     /// What to measure [default: everything]
-    #[arg(value_name = "NAME", value_enum)]
-    pub(crate) names: Vec<BenchName>,
+    #[arg(value_name = "NAME", value_parser = operations())]
+    pub(crate) names: Vec<Operation>,
     /// Size of the files, such as 64MiB [default: 512MiB; of the largest file for memory 8GiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) size: Option<u64>,

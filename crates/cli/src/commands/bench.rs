@@ -9,7 +9,7 @@ use holdfast_bench::ground::{BenchError, Ground, Networks, Running};
 use serde_json::json;
 
 use super::{net, scratch};
-use crate::args::{BenchArgs, BenchName, Common};
+use crate::args::{BenchArgs, Common};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::supervisor::{self, Lifetime, NodeProcess, Stopping};
@@ -20,14 +20,14 @@ const NODES: u16 = 4;
 const QUOTA: u64 = 1 << 40;
 
 pub(super) async fn run(args: &BenchArgs, common: &Common, output: &Output) -> Result<(), Failure> {
-    let names = if args.names.is_empty() { &BenchName::ALL } else { args.names.as_slice() };
+    let names = if args.names.is_empty() { &Operation::ALL } else { args.names.as_slice() };
     let sizes = Sizes {
         file_bytes: args.size.unwrap_or(Sizes::STANDARD.file_bytes),
         memory_bytes: args.size.unwrap_or(Sizes::STANDARD.memory_bytes),
         pieces: args.pieces.map_or(Sizes::STANDARD.pieces, usize::from),
     };
     if common.dry_run {
-        let words: Vec<_> = names.iter().map(|name| name.word()).collect();
+        let words: Vec<_> = names.iter().map(|name| name.name()).collect();
         let text = format!("would measure {}", words.join(", "));
         output.result(&text, "bench-plan", json!({"names": words, "runs": args.runs}));
         return Ok(());
@@ -48,12 +48,12 @@ pub(super) async fn run(args: &BenchArgs, common: &Common, output: &Output) -> R
 
     let mut figures = Vec::new();
     for name in names {
-        output.note(&format!("measuring {}", name.word()));
-        figures.extend(measure(name.operation(), &sizes, &ground, &Local).await?);
+        output.note(&format!("measuring {}", name.name()));
+        figures.extend(measure(*name, &sizes, &ground, &Local).await?);
     }
     figures.sort_by(|left, right| left.name.cmp(&right.name));
     let mut text = table(&figures);
-    if !common.json && names.iter().any(|name| *name != BenchName::Memory) {
+    if !common.json && names.iter().any(|name| *name != Operation::Memory) {
         output.note("measuring each part of the floors alone");
         if let Answer::Parts(parts) = ground.floor(&Job::Parts { folder: ground.folder.clone() }).await? {
             text.push_str(&describe(&parts));
@@ -80,19 +80,6 @@ fn judge(figures: &[Figure]) -> Result<(), Failure> {
     }
     let message = format!("{} of {} bounds are missed: {}", missed.len(), figures.len(), missed.join("; "));
     Err(Failure::new(Exit::Partial, "bench.bound", message))
-}
-
-impl BenchName {
-    fn operation(self) -> Operation {
-        match self {
-            Self::Put => Operation::Put,
-            Self::Get => Operation::Get,
-            Self::Small => Operation::Small,
-            Self::Verify => Operation::Verify,
-            Self::Cid => Operation::Cid,
-            Self::Memory => Operation::Memory,
-        }
-    }
 }
 
 /// Networks of this program's own node processes.

@@ -160,6 +160,10 @@ impl Drop for World {
 impl World {
     /// Runs one node of the network by itself, under limits such as `ulimit -f 4096`, and returns when it serves.
     pub(crate) fn run_node(&self, node: &NodeFolder, limits: &str) -> NodeRun {
+        NodeRun(self.spawn_node(node, limits))
+    }
+
+    fn spawn_node(&self, node: &NodeFolder, limits: &str) -> Child {
         // The enclave of a node that was killed ends a moment after it.
         let journal = fs::File::open(node.file("enclave/journal.redb")).unwrap();
         wait_until("the last enclave has gone", || journal.try_lock().is_ok());
@@ -177,13 +181,12 @@ impl World {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let run = NodeRun(child);
-        assert!(line.contains("addresses"), "the node did not start");
+        assert!(line.contains("addresses"), "{}", fs::read_to_string(node.file("node.log")).unwrap());
         // It may have had to take other ports.
         let entry =
             |node: &NodeFolder| PeerEntry { node: node.member().unwrap().node, addresses: node.addresses() };
         Peers { peer: self.nodes().iter().map(entry).collect() }.save(&self.path("net")).unwrap();
-        run
+        child
     }
 
     /// What one node says of itself, by its place in the list of nodes.
@@ -301,21 +304,7 @@ pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
 /// Starts a node of the network by itself, and returns when it serves. It runs until the network is stopped, or it is
 /// killed.
 pub(crate) fn start_node(world: &World, node: &NodeFolder) {
-    use std::io::{BufRead, BufReader};
-
-    let mut command = world.command();
-    let log = fs::OpenOptions::new().create(true).append(true).open(node.file("node.log")).unwrap();
-    command.args(["node", "run", "--dir"]).arg(node.path()).stdout(Stdio::piped()).stderr(log);
-    let mut process = command.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.starts_with("serving"), "{line:?}; {}", fs::read_to_string(node.file("node.log")).unwrap());
-    // Its old ports may have been taken meanwhile.
-    let mut peers = Peers::load(&world.path("net")).unwrap();
-    let id = node.member().unwrap().node;
-    let entry = peers.peer.iter_mut().find(|entry| entry.node == id).expect("it has run before");
-    entry.addresses = node.addresses();
-    peers.save(&world.path("net")).unwrap();
+    let mut process = world.spawn_node(node, "");
     // Whoever waits for a child that has ended frees its process id.
     std::thread::spawn(move || process.wait());
 }

@@ -2,7 +2,7 @@
 //!
 //! Certificates are those of libp2p: self-signed, with the peer key's signature over the certificate's key, so
 //! that both ends know whose peer id is at the other. What differs from libp2p's own TLS: another protocol name
-//! ([`ALPN`]), no key log, and a cipher that the server chooses. libp2p lists ChaCha20 first, and the first of the
+//! (`ALPN`), no key log, and a cipher that the server chooses. libp2p lists ChaCha20 first, and the first of the
 //! client's list that the server knows is taken; a server that knows one cipher only decides.
 
 use std::net::{IpAddr, Ipv4Addr};
