@@ -161,13 +161,13 @@ impl Ground {
         blocking(move || fs::remove_dir_all(folder)).await.map_err(|source| self.failed(path, source))
     }
 
-    /// Reads every file in a folder, so that all of them lie in the page cache.
+    /// Reads a file, or every file in a folder, so that all of them lie in the page cache.
     ///
     /// # Errors
     /// If one cannot be read.
     pub async fn warm(&self, path: &Path) -> Result<(), BenchError> {
-        let folder = path.to_owned();
-        blocking(move || read_all(&folder)).await.map_err(|source| self.failed(path, source))
+        let all = path.to_owned();
+        blocking(move || read_all(&all)).await.map_err(|source| self.failed(path, source))
     }
 
     /// Runs a command of the program in an empty home, and says how long the whole process took.
@@ -276,20 +276,14 @@ pub async fn finish(words: &[&str], started: Instant, child: Child) -> Result<Fi
     Ok(Finished { seconds, stdout: String::from_utf8_lossy(&done.stdout).into_owned() })
 }
 
-/// Runs disk and hash work on a thread of its own, so that Ctrl-C is heard meanwhile.
-fn read_all(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            read_all(&entry.path())?;
-        } else if kind.is_file() {
-            io::copy(&mut File::open(entry.path())?, &mut io::sink())?;
-        }
+fn read_all(path: &Path) -> io::Result<()> {
+    if path.is_file() {
+        return io::copy(&mut File::open(path)?, &mut io::sink()).map(drop);
     }
-    Ok(())
+    fs::read_dir(path)?.try_for_each(|entry| read_all(&entry?.path()))
 }
 
+/// Runs disk and hash work on a thread of its own, so that Ctrl-C is heard meanwhile.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("disk and hash work does not panic")
 }

@@ -138,6 +138,16 @@ impl Command {
     pub(crate) fn is_node_run(&self) -> bool {
         matches!(self, Self::Node(NodeCommand::Run { .. }))
     }
+
+    /// What to do when it was interrupted.
+    pub(crate) fn again(&self) -> &'static str {
+        match self {
+            Self::Put(args) if args.encrypt => {
+                "if a key was written, a node may keep what it opens: move the key away, then run the same command again"
+            }
+            _ => "run the same command again",
+        }
+    }
 }
 
 /// How long `put` goes on after the certificate is possible.

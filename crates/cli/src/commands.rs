@@ -33,6 +33,11 @@ const END_WINDOW: Duration = Duration::from_millis(300);
 /// Runs a command to its end.
 pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<(), Failure> {
     let stops_by_itself = command.is_node_run();
+    if stops_by_itself && common.timeout.is_some() {
+        let message = "a node runs until it is stopped; leave out --timeout";
+        return Err(Failure::new(Exit::Usage, "usage", message));
+    }
+    let again = command.again();
     let run = async {
         match command {
             Command::Demo { file } => demo::run(&file, common, output).await,
@@ -60,7 +65,8 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
         .enable_all()
         .build()
         .map_err(|error| Failure::local("could not start", &error))?;
-    let result = if stops_by_itself { runtime.block_on(run) } else { runtime.block_on(bounded(common, run)) };
+    let result =
+        if stops_by_itself { runtime.block_on(run) } else { runtime.block_on(bounded(common, again, run)) };
     // What moves frames ends now, because the library below TLS aborts a process that exits in the middle of a handshake.
     // Hashing that was interrupted holds nothing but unlinked files, and is not waited for beyond that.
     runtime.shutdown_timeout(END_WINDOW);
@@ -68,7 +74,11 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
 }
 
 /// Ends a command at Ctrl-C or its timeout. Dropping it undoes what is not finished.
-async fn bounded(common: &Common, run: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+async fn bounded(
+    common: &Common,
+    again: &str,
+    run: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     // All handlers stand before the command takes its first step.
     let listen = |kind| signal(kind).map_err(|error| Failure::local("could not listen for signals", &error));
@@ -80,13 +90,14 @@ async fn bounded(common: &Common, run: impl Future<Output = Result<(), Failure>>
             None => std::future::pending().await,
         }
     };
+    let interrupted = || Failure::new(Exit::Interrupted, "interrupted", format!("interrupted; {again}"));
     tokio::select! {
         result = run => result,
-        _ = interrupt.recv() => Err(Failure::interrupted()),
-        _ = terminate.recv() => Err(Failure::interrupted()),
-        _ = hangup.recv() => Err(Failure::interrupted()),
+        _ = interrupt.recv() => Err(interrupted()),
+        _ = terminate.recv() => Err(interrupted()),
+        _ = hangup.recv() => Err(interrupted()),
         () = timeout => {
-            let message = "not done within --timeout; run the same command again";
+            let message = format!("not done within --timeout; {again}");
             Err(Failure::new(Exit::Unreachable, "timeout", message))
         }
     }

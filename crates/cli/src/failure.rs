@@ -62,8 +62,11 @@ impl Exit {
     pub(crate) fn of_file(error: &std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::NotFound => Self::NotFound,
-            std::io::ErrorKind::PermissionDenied => Self::NotAllowed,
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Self::NotAllowed,
             std::io::ErrorKind::IsADirectory | std::io::ErrorKind::NotADirectory => Self::Usage,
+            std::io::ErrorKind::StorageFull
+            | std::io::ErrorKind::QuotaExceeded
+            | std::io::ErrorKind::FileTooLarge => Self::Quota,
             _ => Self::Internal,
         }
     }
@@ -88,14 +91,28 @@ impl Failure {
         Self::new(exit, reason, explain(error))
     }
 
-    pub(crate) fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "interrupted", "interrupted; run the same command again")
+    /// A failure of our own machine: files, processes, memory.
+    pub(crate) fn local(what: impl Display, error: &(dyn Error + 'static)) -> Self {
+        Self::new(exit_of_local(error), "local", format!("{what}: {}", explain(error)))
     }
 
-    /// A failure of our own machine: files, processes, memory.
-    pub(crate) fn local(what: impl Display, error: &dyn Error) -> Self {
-        Self::new(Exit::Internal, "local", format!("{what}: {}", explain(error)))
+    /// Temporary files failed; nobody named them.
+    fn scratch(error: &(dyn Error + 'static)) -> Self {
+        Self::new(exit_of_local(error), "local", explain(error))
     }
+}
+
+/// A machine without room is not at fault in itself.
+fn exit_of_local(error: &(dyn Error + 'static)) -> Exit {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| Exit::of_file(error) == Exit::Quota) {
+            return Exit::Quota;
+        }
+        cause = error.source();
+    }
+    Exit::Internal
 }
 
 /// Whether a file is simply not there.
@@ -129,7 +146,7 @@ impl From<ImportError> for Failure {
                 Self::of(Exit::NotFound, "file.missing", &error)
             }
             ImportError::Read { source, .. } => Self::of(Exit::of_file(source), "file.read", &error),
-            ImportError::Scratch(_) => Self::of(Exit::Internal, "file.read", &error),
+            ImportError::Scratch(_) => Self::scratch(&error),
             ImportError::Name { .. }
             | ImportError::Kind { .. }
             | ImportError::Depth { .. }
@@ -155,9 +172,8 @@ impl From<SourceError> for Failure {
             SourceError::Changed { .. } => Self::of(Exit::Conflict, "file.changed", &error),
             SourceError::Missing { .. } => Self::of(Exit::Usage, "car.incomplete", &error),
             SourceError::Walk(_) => Self::of(Exit::Usage, "car.unsupported", &error),
-            SourceError::Read { .. } | SourceError::Scratch(_) => {
-                Self::of(Exit::Internal, "file.read", &error)
-            }
+            SourceError::Read { .. } => Self::of(Exit::Internal, "file.read", &error),
+            SourceError::Scratch(_) => Self::scratch(&error),
         }
     }
 }
@@ -176,7 +192,7 @@ impl From<PutError> for Failure {
         match error {
             PutError::Source(error) => error.into(),
             PutError::Statement(_) => Self::of(Exit::Usage, "put.terms", &error),
-            PutError::Scratch(_) => Self::of(Exit::Internal, "local", &error),
+            PutError::Scratch(_) => Self::scratch(&error),
         }
     }
 }
@@ -216,7 +232,7 @@ impl From<ExportError> for Failure {
             }
             ExportError::Name { .. } => Self::of(Exit::Invalid, "get.hostile_name", &error),
             ExportError::Write { source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
-            ExportError::Scratch { .. } => Self::of(Exit::Internal, "local", &error),
+            ExportError::Scratch { .. } => Self::scratch(&error),
         }
     }
 }
@@ -263,7 +279,7 @@ impl From<EncryptError> for Failure {
         match error {
             EncryptError::Source(error) => error.into(),
             EncryptError::Read { ref source, .. } => Self::of(Exit::of_file(source), "file.read", &error),
-            EncryptError::Scratch(_) => Self::of(Exit::Internal, "local", &error),
+            EncryptError::Scratch(_) => Self::scratch(&error),
         }
     }
 }
@@ -317,9 +333,8 @@ impl From<NodeError> for Failure {
         match error {
             NodeError::Folder(error) => error.into(),
             NodeError::Net(error) => error.into(),
-            NodeError::NoNetwork | NodeError::NotAMember { .. } => {
-                Self::of(Exit::Usage, "node.config", &error)
-            }
+            NodeError::NoNetwork => Self::of(Exit::Usage, "node.config", &error),
+            NodeError::NotAMember { .. } => Self::of(Exit::Usage, "node.stranger", &error),
             NodeError::Network(error) => error.into(),
             NodeError::Key { .. } | NodeError::Trusted(_) | NodeError::Store(_) | NodeError::Thread(_) => {
                 Self::of(Exit::Internal, "node.start", &error)

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         tracing::warn!(%error, "a file that reaches its limit will end this program");
     }
     let output = output::Output::new(&args.common);
-    match commands::run(args.command, &args.common, &output) {
+    match commands::run(args.command, &args.common, &output).and_then(|()| output.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.failure(&failure);

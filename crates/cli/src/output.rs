@@ -1,11 +1,12 @@
 //! Results on standard output; progress, notes and errors on standard error.
 //!
-//! With `--json`, standard output holds exactly one object with a `schema`, and standard error one object a line:
-//! `holdfast/progress/1`, `holdfast/note/1` or `holdfast/problem/1`. A command whose data goes to standard output
+//! With `--json`, standard output holds exactly one object with a `schema` (`bench`: an array of figures), and standard error
+//! one object a line: `holdfast/progress/1`, `holdfast/note/1` or `holdfast/problem/1`. A command whose data goes to standard output
 //! writes its object to standard error too.
 
 use std::cell::Cell;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::Common;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Progress lines are written at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(2);
@@ -23,26 +24,35 @@ pub(crate) struct Output {
     json: bool,
     quiet: bool,
     bars: bool,
+    /// Why the result could not be written.
+    unwritten: OnceLock<std::io::Error>,
 }
 
 impl Output {
     pub(crate) fn new(common: &Common) -> Self {
         let bars = !common.json && !common.quiet && std::io::stderr().is_terminal();
-        Self { json: common.json, quiet: common.quiet, bars }
+        Self { json: common.json, quiet: common.quiet, bars, unwritten: OnceLock::new() }
     }
 
     /// Talks JSON, before the options are known.
     pub(crate) fn json() -> Self {
-        Self { json: true, quiet: false, bars: false }
+        Self { json: true, quiet: false, bars: false, unwritten: OnceLock::new() }
     }
 
     /// The result: `text` for people, `object` under `schema` for programs.
     pub(crate) fn result(&self, text: &str, schema: &str, object: impl Serialize) {
-        if self.json {
-            print(&with_schema(object, schema));
-        } else {
-            print(&text);
+        let written = if self.json { print(&with_schema(object, schema)) } else { print(&text) };
+        if let Err(error) = written {
+            let _ = self.unwritten.set(error); // the first says enough
         }
+    }
+
+    /// Ends a command that did its work: it has still failed if nobody could be told.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        self.unwritten.get().map_or(Ok(()), |error| {
+            let message = format!("the work is done, but the result could not be written: {error}");
+            Err(Failure::new(Exit::of_file(error), "file.write", message))
+        })
     }
 
     /// The result of a command whose data went to standard output: the same, on standard error.
@@ -103,12 +113,12 @@ fn with_schema(object: impl Serialize, schema: &str) -> serde_json::Value {
 }
 
 /// Prints a line; a reader that has gone away needs none.
-fn print(line: &impl std::fmt::Display) {
+fn print(line: &impl std::fmt::Display) -> std::io::Result<()> {
     use std::io::Write;
-    if let Err(error) = writeln!(std::io::stdout(), "{line}")
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        tracing::error!(%error, "could not write the result");
+    let mut out = std::io::stdout();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
 }
 

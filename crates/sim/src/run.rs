@@ -17,7 +17,7 @@ use crate::node::Node;
 use crate::piece::Piece;
 use crate::record::Record;
 use crate::trace::Trace;
-use crate::verdict::{self, Report};
+use crate::verdict::{self, Report, TALK_MAX};
 use crate::verified::Verified;
 use crate::world::{Env, Fault, Input, Peer, World};
 
@@ -25,8 +25,9 @@ use crate::world::{Env, Fault, Input, Peer, World};
 pub const WORK: Duration = Duration::from_secs(300);
 /// How long everything may take to come to its end after that: longer than beginnings of pieces are kept.
 pub const SETTLE: Duration = Duration::from_secs(900);
-/// How long the last gets may take: a member that stalls is passed over after half a minute.
-const LAST_GETS: Duration = Duration::from_secs(300);
+/// How long the last gets may take: a member that stalls is passed over after half a minute. It is longer than any
+/// conversation may take, so that one which never ends is found.
+const LAST_GETS: Duration = TALK_MAX.saturating_add(Duration::from_secs(60));
 
 /// Clients that keep the rules.
 const CLIENTS: usize = 3;

@@ -16,7 +16,7 @@ use holdfast_core::tree::outboard_bytes;
 use crate::run::{Participant, Run};
 
 /// What a conversation may take at most, from its beginning to its end.
-const TALK_MAX: Duration = Duration::from_secs(300);
+pub(crate) const TALK_MAX: Duration = Duration::from_secs(300);
 
 /// What came of a run.
 #[derive(Clone, Debug)]

@@ -77,6 +77,8 @@ struct Shared {
     disk: Arc<dyn Disk>,
     options: Options,
     index: Index,
+    /// Whether the index was made again when the store was opened.
+    made_again: bool,
     used: Mutex<u64>,
     pieces: AtomicU64,
     /// Beginnings of interrupted pieces, and how many bytes of each count as used.

@@ -22,8 +22,11 @@ pub(super) async fn measure(
     let file = ground.content("get/file", bytes, 0).await?;
     let stored = ground.command(Some(&network), &["put", word(&file)?, "--wait", "all"]).await?;
     let cid = stored.text("/pieces/0/cid")?;
-    let job = Job::Get { file, folder: folder.clone() };
-    let floor = async |_| ground.floor_seconds(&job).await;
+    let job = Job::Get { file: file.clone(), folder: folder.clone() };
+    let floor = async |_| {
+        ground.warm(&file).await?;
+        ground.floor_seconds(&job).await
+    };
     let ours = async |_| {
         ground.warm(&network).await?; // providers write past the page cache, and it may forget
         let new = ground.make_folder("get/new")?;

@@ -31,7 +31,7 @@ pub(super) async fn measure(
     ground: &Ground,
     networks: &impl Networks,
 ) -> Result<Vec<Figure>, BenchError> {
-    ground.need(pieces.saturating_mul(PIECE_BYTES * 16) as u64)?;
+    ground.need(pieces.saturating_mul(ground.runs * PIECE_BYTES * 16) as u64)?;
     let folder = ground.make_folder("small")?;
     let network = folder.join("network");
     let running = networks.start(&network).await?;
@@ -100,10 +100,25 @@ fn byte(ground: &Ground, number: usize) -> Result<PathBuf, BenchError> {
 
 /// Many pieces by one connected client, so many at once.
 async fn many(client: &Client, pieces: usize, ground: &Ground) -> Result<Figure, BenchError> {
+    let mut rates = Vec::new();
+    for run in 0..ground.runs {
+        rates.push(rate(client, pieces, run, ground).await?);
+    }
+    Ok(Figure {
+        name: format!("small/size=4KiB pieces={pieces} in_flight={IN_FLIGHT}"),
+        value: median(rates),
+        unit: Unit::PiecesPerSecond,
+        floor: None,
+        bound: Bound::ValueMin(RATE_MIN),
+    })
+}
+
+/// Pieces per second of one run; no two runs store the same.
+async fn rate(client: &Client, pieces: usize, run: usize, ground: &Ground) -> Result<f64, BenchError> {
     let folder = ground.make_folder("small/files")?;
     let files = {
         let folder = folder.clone();
-        blocking(move || write_files(&folder, pieces)).await?
+        blocking(move || write_files(&folder, pieces, run)).await?
     };
     let started = Instant::now();
     let mut under_way = JoinSet::new();
@@ -118,14 +133,8 @@ async fn many(client: &Client, pieces: usize, ground: &Ground) -> Result<Figure,
         settle(&mut under_way).await?;
     }
     let seconds = started.elapsed().as_secs_f64();
-    let pieces = u32::try_from(pieces).map_or(f64::INFINITY, f64::from);
-    Ok(Figure {
-        name: format!("small/size=4KiB pieces={pieces} in_flight={IN_FLIGHT}"),
-        value: pieces / seconds,
-        unit: Unit::PiecesPerSecond,
-        floor: None,
-        bound: Bound::ValueMin(RATE_MIN),
-    })
+    ground.remove_folder(&folder).await?;
+    Ok(u32::try_from(pieces).map_or(f64::INFINITY, f64::from) / seconds)
 }
 
 /// Waits until one more is certified.
@@ -137,8 +146,8 @@ async fn settle(under_way: &mut JoinSet<Result<(), BenchError>>) -> Result<(), B
     }
 }
 
-fn write_files(folder: &Path, pieces: usize) -> Result<Vec<PathBuf>, BenchError> {
-    let mut stream = blake3::Hasher::new().update(b"small pieces").finalize_xof();
+fn write_files(folder: &Path, pieces: usize, run: usize) -> Result<Vec<PathBuf>, BenchError> {
+    let mut stream = blake3::Hasher::new().update(&run.to_le_bytes()).finalize_xof();
     let mut content = [0; PIECE_BYTES];
     let mut files = Vec::new();
     for number in 0..pieces {

@@ -8,6 +8,7 @@
 //! The client hashes once, for the CID; every provider hashes what arrives, for the CIDs and for the piece root.
 //! Bounded channels lie between the stages. Hashes run where the data is still in the cache.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -63,8 +64,12 @@ pub(super) fn run(file: &Path, folder: &Path) -> Result<f64, FloorError> {
 fn read(file: &Path, feeds: &[SyncSender<Arc<Vec<u8>>>]) -> Result<[u8; 32], FloorError> {
     let mut file = File::open(file)?;
     let mut sha256 = Sha256::new();
+    let mut sent = VecDeque::<Arc<Vec<u8>>>::new();
     loop {
-        let mut segment = vec![0; SEGMENT_BYTES];
+        // The oldest segment serves again once every sender is done with it.
+        let spare = sent.pop_front_if(|oldest| Arc::strong_count(oldest) == 1);
+        let mut segment = spare.and_then(Arc::into_inner).unwrap_or_default();
+        segment.resize(SEGMENT_BYTES, 0);
         let filled = wire::fill(&mut file, &mut segment)?;
         if filled == 0 {
             return Ok(sha256.finalize().into());
@@ -75,6 +80,7 @@ fn read(file: &Path, feeds: &[SyncSender<Arc<Vec<u8>>>]) -> Result<[u8; 32], Flo
         for feed in feeds {
             let _ = feed.send(segment.clone()); // a sender that failed says so itself
         }
+        sent.push_back(segment);
     }
 }
 

@@ -53,10 +53,13 @@ pub(super) async fn run(args: &BenchArgs, common: &Common, output: &Output) -> R
     }
     figures.sort_by(|left, right| left.name.cmp(&right.name));
     let mut text = table(&figures);
-    if !common.json && names.iter().any(|name| *name != Operation::Memory) {
+    if names.iter().any(|name| *name != Operation::Memory) {
         output.note("measuring each part of the floors alone");
         if let Answer::Parts(parts) = ground.floor(&Job::Parts { folder: ground.folder.clone() }).await? {
-            text.push_str(&describe(&parts));
+            match common.json {
+                true => output.result_aside("", "bench-parts", json!({"parts": parts})),
+                false => text.push_str(&describe(&parts)),
+            }
         }
     }
     folder.close().map_err(|error| Failure::local("could not remove the temporary folder", &error))?;

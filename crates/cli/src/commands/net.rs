@@ -53,11 +53,6 @@ pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -
             status(&dir, output).await
         }
         NetCommand::Create { dir, name, members, possessions, copies, days } => {
-            if common.dry_run {
-                let text = format!("would found a network of {} members in {}", members.len(), dir.display());
-                output.result(&text, "net-plan", json!({"members": members.len(), "dir": dir}));
-                return Ok(());
-            }
             if members.is_empty() && possessions.is_empty() {
                 let message =
                     "name the members with --member FILE, or complete a network with --possession FILE";
@@ -66,7 +61,21 @@ pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -
             if possessions.is_empty() {
                 let members: Vec<Member> =
                     members.iter().map(|path| read_record(path)).collect::<Result<_, _>>()?;
+                if common.dry_run {
+                    let text =
+                        format!("would found a network of {} members in {}", members.len(), dir.display());
+                    output.result(&text, "net-plan", json!({"members": members.len(), "dir": dir}));
+                    return Ok(());
+                }
                 found(&dir, &name, members, &copies, days, output)
+            } else if common.dry_run {
+                let text = format!(
+                    "would complete the network in {} by {} members",
+                    dir.display(),
+                    possessions.len()
+                );
+                output.result(&text, "net-plan", json!({"possessions": possessions.len(), "dir": dir}));
+                Ok(())
             } else {
                 complete(&dir, &possessions, output)
             }

@@ -95,11 +95,14 @@ pub(super) async fn run(args: &PutArgs, common: &Common, output: &Output) -> Res
             }
             Err(problem) => Some(problem),
         };
-        if let Some(problem) = problem {
+        if let Some(mut problem) = problem {
             if jobs.len() > 1 {
-                output.note(&format!("{}: {}", job.source.display(), problem.message));
+                problem.message = format!("{}: {}", job.source.display(), problem.message);
             }
-            failure = failure.or(Some(problem));
+            match &failure {
+                None => failure = Some(problem),
+                Some(_) => output.failure(&problem),
+            }
         }
     }
     if !texts.is_empty() {

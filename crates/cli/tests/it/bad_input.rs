@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::World;
+use crate::support::{Run, World};
 
 /// Runs a command and compares exit code and reason.
 fn check(world: &World, args: &[&str], code: i32, reason: &str) {
@@ -79,6 +79,21 @@ fn unknown_configuration_keys_are_errors() {
 }
 
 #[test]
+fn a_full_disk_of_the_client_is_told_as_such() {
+    let world = World::empty();
+    world.file("file", "x");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = world.command();
+    let run = Run::from(command.args(["--json", "cid", "file"]).stdout(full).output().unwrap());
+    assert_eq!((run.code, run.reason().as_str()), (5, "file.write"));
+}
+
+#[test]
+fn a_node_is_not_run_for_a_time() {
+    check(&World::empty(), &["node", "run", "--dir", "n", "--timeout", "5s"], 2, "usage");
+}
+
+#[test]
 fn dry_runs_do_nothing() {
     let world = World::empty();
     world.file("file", "x");
@@ -108,6 +123,9 @@ fn nothing_is_stored_in_vain_and_no_source_is_overwritten() {
     // One of several that fails does not take the others with it.
     let some = world.run_json(["put", "file", "none"]);
     assert_eq!((some.code, some.reason().as_str()), (3, "file.missing"));
+    let quiet = world.run(["-q", "put", "file", "none", "neither"]);
+    assert_eq!(quiet.stderr.lines().count(), 2, "{quiet:?}");
+    assert!(quiet.stderr.contains("none: ") && quiet.stderr.contains("neither: "), "each by name: {quiet:?}");
     assert_eq!(some.json()["pieces"][0]["cid"], cid.as_str());
 
     // A folder named by a dot has its proof beside it, not in it.

@@ -61,6 +61,8 @@ fn a_certificate_grows_by_late_receipts_and_by_other_proofs() {
     // The fourth slot is away.
     let away = merge(&["file.proof"]);
     assert_eq!((away.code, away.reason().as_str()), (7, "cert.unreachable"));
+    assert_eq!(merge(&["file.proof", "-o", "same.proof"]).code, 7);
+    assert_eq!(fs::read(world.path("same.proof")).unwrap(), fs::read(world.path("file.proof")).unwrap());
     let alone = merge(&["file.proof", "--offline"]).ok().json();
     assert_eq!((&alone["grew"], &alone["asked"], &alone["bundle"]), (&false.into(), &0.into(), &().into()));
     let plan = merge(&["file.proof", "--dry-run"]).ok().json();

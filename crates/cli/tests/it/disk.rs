@@ -125,6 +125,11 @@ fn a_damaged_index_is_made_again_and_a_damaged_log_costs_one_piece_for_a_while()
     let file = OpenOptions::new().write(true).open(index(&nodes[2])).unwrap();
     file.write_all_at(&[0xff; 64], 9000).unwrap(); // the database panics over it
     fs::write(index(&nodes[3]), "short").unwrap();
+    let check = |node: &NodeFolder| world.run_json(["node", "check", "--dir", node.path().to_str().unwrap()]);
+    let told = check(&nodes[3]);
+    assert_eq!((told.code, told.reason().as_str()), (6, "store.damaged"));
+    assert_eq!(told.json()["index_made_again"], true);
+    assert_eq!(check(&nodes[3]).ok().json()["index_made_again"], false);
 
     world.run(["net", "up", "--dir", "net"]).ok();
     let holders = |cid: &str| world.run_json(["status", cid]).ok().json()["holders"].clone();

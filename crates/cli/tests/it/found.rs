@@ -49,6 +49,7 @@ fn members_found_a_network_together() {
     for node in NODES {
         world.run(["node", "prove", "--dir", node, "--network", "shared"]).ok();
     }
+    world.run(["--dry-run", "net", "create", "--dir", "shared", "--possession", "a/possession"]).ok();
     let missing = complete(&world, &NODES[..3]);
     assert_eq!((missing.code, missing.reason().as_str()), (6, "network.possession"));
     let completed = complete(&world, &NODES).ok().json();
@@ -58,6 +59,11 @@ fn members_found_a_network_together() {
     init(&world, "stranger");
     let stranger = world.run_json(["node", "prove", "--dir", "stranger", "--network", "shared"]);
     assert_eq!((stranger.code, stranger.reason().as_str()), (2, "node.stranger"));
+    let config = world.path("stranger/node.toml");
+    let with_network = fs::read_to_string(world.path("a/node.toml")).unwrap();
+    fs::write(config, with_network).unwrap();
+    let runs = world.run_json(["node", "run", "--dir", "stranger"]);
+    assert_eq!((runs.code, runs.reason().as_str()), (2, "node.stranger"));
     assert_eq!(
         world.run_json(["node", "init", "--dir", "a", "--operator", "x", "--failure-domain", "y"]).code,
         9

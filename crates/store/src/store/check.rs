@@ -22,6 +22,8 @@ pub struct Report {
     pub damaged: Vec<Damage>,
     /// Bytes of the log that are no record: a crash cut them off, or they are damaged.
     pub skipped_log_bytes: u64,
+    /// Whether the index was damaged or not there, and was made again when the store was opened.
+    pub index_made_again: bool,
 }
 
 /// A piece that is not what was stored.
@@ -41,7 +43,11 @@ impl Store {
     /// # Errors
     /// If index or log cannot be read. What is wrong with single pieces is in the report.
     pub fn check(&self, mut progress: impl FnMut(u64)) -> Result<Report, ReadError> {
-        let mut report = Report { skipped_log_bytes: self.skipped_log_bytes()?, ..Report::default() };
+        let mut report = Report {
+            skipped_log_bytes: self.skipped_log_bytes()?,
+            index_made_again: self.shared.made_again,
+            ..Report::default()
+        };
         for (cid, row) in self.pieces()? {
             report.pieces += 1;
             report.bytes += row.bytes;

@@ -31,18 +31,22 @@ impl Store {
         for folder in [LOG, "pieces", PARTIAL] {
             disk.make_folder(folder).map_err(OpenError::Disk)?;
         }
-        match Self::with_index(disk.clone(), options.clone()) {
+        let lost = index_is_lost(&*disk).map_err(OpenError::Disk)?;
+        if lost {
+            tracing::warn!("the index is lost; making it again from the log");
+        }
+        match Self::with_index(disk.clone(), options.clone(), lost) {
             Err(OpenError::Index(IndexError::Damaged)) => {
                 // All of it is in the log.
                 tracing::warn!("the index is damaged; making it again from the log");
                 remove_if_there(&*disk, files::INDEX).map_err(OpenError::Disk)?;
-                Self::with_index(disk, options)
+                Self::with_index(disk, options, true)
             }
             opened => opened,
         }
     }
 
-    fn with_index(disk: Arc<dyn Disk>, options: Options) -> Result<Self, OpenError> {
+    fn with_index(disk: Arc<dyn Disk>, options: Options, made_again: bool) -> Result<Self, OpenError> {
         let index = open_index(&*disk)?;
         // A lost name of the index would cost a long start.
         disk.sync_folder("").map_err(OpenError::Disk)?;
@@ -64,6 +68,7 @@ impl Store {
             disk,
             options,
             index,
+            made_again,
         };
         Ok(Self { shared: Arc::new(shared), _committer: None })
     }
@@ -77,6 +82,12 @@ impl Store {
         remove_if_there(&disk, files::INDEX).map_err(OpenError::Disk)?;
         Self::open(folder, quota)
     }
+}
+
+/// Whether there is a log, but no index of it.
+fn index_is_lost(disk: &dyn Disk) -> io::Result<bool> {
+    let has_index = disk.list("")?.iter().any(|entry| entry.name == files::INDEX);
+    Ok(!has_index && disk.list(LOG)?.iter().any(|entry| files::parse_segment(&entry.name).is_some()))
 }
 
 /// Opens the index as far as it can be told that it is whole.

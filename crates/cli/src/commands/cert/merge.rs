@@ -67,6 +67,11 @@ pub(super) async fn run(args: &MergeArgs, common: &Common, output: &Output) -> R
     };
     let signed = certificate.signers().count();
     let grew = signed > before;
+    let path = target.path().to_owned();
+    let written = grew || args.output.is_some();
+    if written {
+        target.write(&Bundle { certificate: certificate.certificate().clone(), ..bundle })?;
+    }
     if !grew && asked.slots > 0 && asked.reached == 0 {
         let message = format!(
             "none of the {} slots that have not signed could be reached, and there was nothing to merge; \
@@ -74,11 +79,6 @@ pub(super) async fn run(args: &MergeArgs, common: &Common, output: &Output) -> R
             asked.slots
         );
         return Err(Failure::new(Exit::Unreachable, "cert.unreachable", message));
-    }
-    let path = target.path().to_owned();
-    let written = grew || args.output.is_some();
-    if written {
-        target.write(&Bundle { certificate: certificate.certificate().clone(), ..bundle })?;
     }
     let mut text = match grew {
         true => format!("grown from {before} to {signed} of {slots} slots"),

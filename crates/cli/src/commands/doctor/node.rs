@@ -69,7 +69,7 @@ fn store(folder: &NodeFolder, config: &NodeConfig) -> Check {
         Err(error) => return Check::failure(name, error.into()),
     };
     let path = folder.file("store");
-    if !path.join("index.redb").exists() {
+    if !path.join("log").exists() {
         return Check::ok(name, "there is none yet; the node makes it at its first start");
     }
     match Store::open(&path, config.quota_bytes) {

@@ -45,7 +45,7 @@ pub(super) async fn run(dir: &Path, repair: bool, output: &Output) -> Result<(),
     judge(dir, repair, &found)
 }
 
-fn unreadable(error: &dyn std::error::Error) -> Failure {
+fn unreadable(error: &(dyn std::error::Error + 'static)) -> Failure {
     Failure::local("could not read the store; --repair makes its index again", error)
 }
 
@@ -85,11 +85,15 @@ fn tell(dir: &Path, repair: bool, found: &Found, output: &Output) {
             "skipped {bytes} bytes of the log that are no record: cut off by a crash, or damaged"
         ));
     }
+    if report.index_made_again {
+        lines.push("made the index again from the log".into());
+    }
     if *lacking > 0 {
         lines.push(format!("{lacking} further pieces are still to be fetched"));
     }
     lines.push(match (report.damaged.len(), lost.len()) {
-        (0, 0) => "all is well".into(),
+        (0, 0) if repair || !report.index_made_again => "all is well".into(),
+        (0, 0) => "every piece is well".into(),
         (damaged, lost) => format!("{damaged} damaged, {lost} promised and not here"),
     });
     let damaged: Vec<_> = report
@@ -112,6 +116,7 @@ fn tell(dir: &Path, repair: bool, found: &Found, output: &Output) {
         "lost": lost,
         "lacking": lacking,
         "skipped_log_bytes": report.skipped_log_bytes,
+        "index_made_again": report.index_made_again,
     });
     output.result(&lines.join("\n"), "node-check", object);
 }
@@ -140,6 +145,9 @@ fn judge(dir: &Path, repair: bool, Found { report, lost, .. }: &Found) -> Result
             "{} pieces are lost; start the node to fetch those with a certificate, put the others again",
             lost.len()
         )
+    } else if report.index_made_again {
+        "the index was damaged or lost, and no piece; it was made again from the log, so look after the disk"
+            .into()
     } else {
         return Ok(());
     };

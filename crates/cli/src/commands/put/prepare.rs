@@ -75,7 +75,8 @@ async fn spool() -> Result<NamedTempFile, Failure> {
 }
 
 /// Encrypts a source to a temporary file, which goes with the result. Of a folder or CAR it is the canonical CAR
-/// that is encrypted. No plaintext is written anywhere, but for a CAR from standard input.
+/// that is encrypted. No plaintext is written anywhere, but for a CAR from standard input and the inner nodes of a folder,
+/// which hold its names.
 async fn encrypted(
     job: &Job,
     profile: ImportProfile,
