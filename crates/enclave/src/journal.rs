@@ -3,6 +3,8 @@
 //! The journal is also the set of pieces that the node has promised to hold: a false receipt therefore becomes
 //! a loss that later reports must own up to.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -39,6 +41,9 @@ pub enum JournalError {
     /// The journal cannot be read or written.
     #[error("could not use the journal")]
     Database(#[from] Box<redb::Error>),
+    /// The folder cannot be synced.
+    #[error("could not sync the folder of the journal")]
+    Folder(#[from] io::Error),
     /// A row that this program did not write.
     #[error("damaged row in the journal")]
     Damaged,
@@ -85,6 +90,8 @@ impl Journal {
         let write = database.begin_write()?;
         write.open_table(PROMISES)?;
         write.commit()?;
+        // A journal without a name after a power cut would let a second root be signed.
+        File::open(folder)?.sync_all()?;
         Ok(Self(database))
     }
 
@@ -137,6 +144,22 @@ impl Journal {
             write.abort()?;
         }
         Ok(verdicts)
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// Makes every row unreadable.
+    pub(crate) fn damage(&self) {
+        let write = self.0.begin_write().unwrap();
+        {
+            let mut table = write.open_table(PROMISES).unwrap();
+            let keys: Vec<_> = table.iter().unwrap().map(|row| row.unwrap().0.value().to_vec()).collect();
+            for key in keys {
+                table.insert(&key[..], &b"?"[..]).unwrap();
+            }
+        }
+        write.commit().unwrap();
     }
 }
 

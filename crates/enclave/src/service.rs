@@ -49,13 +49,18 @@ impl Enclave {
         Ok(Self { keys: Keys::load_or_draw(folder, !journal.is_empty()?)?, journal })
     }
 
-    /// Serves one host until it closes the socket.
+    /// Serves one host until it closes the socket, or the journal fails.
     ///
     /// # Errors
     /// If the socket fails or the host sends anything but calls.
     pub fn serve(&self, mut socket: UnixStream) -> Result<(), EnclaveError> {
         while let Some(call) = call::read::<Call>(&mut socket)? {
-            call::write(&mut socket, &self.answer(call))?;
+            let answer = self.answer(call);
+            call::write(&mut socket, &answer)?;
+            if matches!(answer, Answer::Failed(_)) {
+                // The database takes no write after a failed one. The host starts another process, which opens it again.
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -71,13 +71,30 @@ fn bit(bits: &[u8], index: usize) -> bool {
     bits[index / 8] >> (index % 8) & 1 == 1
 }
 
+/// Bytes of a bitmap of 255 slots.
+const BITMAP_BYTES_MAX: usize = 32;
+
+/// A bitmap that is no longer than one of the most slots.
+mod bitmap {
+    use serde::de::{Deserializer, Error};
+    pub(super) use serde_bytes::serialize;
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
+        match bytes.len() <= super::BITMAP_BYTES_MAX {
+            true => Ok(bytes),
+            false => Err(D::Error::custom("a bitmap of more than 255 slots")),
+        }
+    }
+}
+
 /// A certificate as it travels: not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Certificate {
     /// What was said.
     pub statement: Statement,
     /// Bitmap of signers, in slot order.
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "bitmap")]
     signers: Vec<u8>,
     /// Sum of their signatures.
     pub signature: bls::Signature,

@@ -109,6 +109,10 @@ impl Disk for Socket {
         self.disk()?.make_folder(folder)
     }
 
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.disk()?.free_bytes()
+    }
+
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         self.disk()?.sync_folder(folder)
     }

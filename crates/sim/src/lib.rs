@@ -27,7 +27,8 @@
 //!
 //! Bytes of a frame are never changed on the way (TLS sees to that), and no frame arrives twice. A disk that fails or is
 //! full is a matter of the store's own tests. Work takes no time, but for syncing and signing. A draft's own files are
-//! synced at once; only the log waits for the sync that a group shares. There is no encryption, no dialing by
+//! synced at once; only the log waits for the sync that a group shares. Certificates are checked before they are kept, also the
+//! first of a put, and a piece that was fetched again adds no signature to them. There is no encryption, no dialing by
 //! address, and no limit on conversations at once.
 
 pub mod adversary;

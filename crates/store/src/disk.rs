@@ -61,6 +61,12 @@ pub trait Disk: Send + Sync {
     /// If it cannot be made.
     fn make_folder(&self, folder: &str) -> io::Result<()>;
 
+    /// Bytes that files may still grow by.
+    ///
+    /// # Errors
+    /// If it cannot be told.
+    fn free_bytes(&self) -> io::Result<u64>;
+
     /// Makes the names in a folder durable.
     ///
     /// # Errors

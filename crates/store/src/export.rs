@@ -15,7 +15,7 @@ use holdfast_core::block::{self, BlockId, Codec};
 use holdfast_core::{explain, protobuf};
 use rust_unixfs::dir::{NodeDescription, describe};
 use rust_unixfs::walk::{ContinuedWalk, Walker};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, RenameFlags, renameat, renameat_with};
 use rustix::io::Errno;
 
 use self::content::{ContentError, Node};
@@ -197,7 +197,15 @@ impl TreeWriter {
     /// If blocks are still wanted.
     pub fn finish(mut self) -> Result<(), ExportError> {
         assert!(self.todo.is_empty(), "blocks are still wanted");
-        match renameat_with(CWD, &self.partial, CWD, &self.target, RenameFlags::NOREPLACE) {
+        let renamed = match renameat_with(CWD, &self.partial, CWD, &self.target, RenameFlags::NOREPLACE) {
+            // A file system that cannot do both at once, such as NFS.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match self.target.symlink_metadata() {
+                Ok(_) => Err(Errno::EXIST),
+                Err(_) => renameat(CWD, &self.partial, CWD, &self.target),
+            },
+            renamed => renamed,
+        };
+        match renamed {
             Ok(()) => {
                 self.finished = true;
                 Ok(())

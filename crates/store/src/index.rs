@@ -314,6 +314,19 @@ impl Index {
         read().map_err(failed("read"))
     }
 
+    /// Whether any row says that its record lies in a segment. It looks at every row.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    pub fn points_into(&self, segment: u32) -> Result<bool, IndexError> {
+        let piece = |_: &[u8], value: &[u8]| decode::<PieceRow>(value).map(|row| row.place.segment);
+        let promise = |_: &[u8], value: &[u8]| decode::<PromiseRow>(value).map(|row| row.place.segment);
+        let certificate = |_: &[u8], value: &[u8]| decode::<Place>(value).map(|place| place.segment);
+        Ok(self.all(PIECES, piece)?.contains(&segment)
+            || self.all(PROMISES, promise)?.contains(&segment)
+            || self.all(CERTIFICATES, certificate)?.contains(&segment))
+    }
+
     /// Rows whose key starts with a CID key.
     fn under<T>(
         &self,

@@ -46,6 +46,8 @@ const MAGIC: [u8; 4] = *b"hfr1";
 const FIXED_BYTES: usize = 4 + 4 + 4 + 4 + 16;
 /// Longest head: a promise or a certificate.
 const HEAD_BYTES_MAX: usize = 16 << 10;
+/// Longest certificate, or statement of a promise, that a record takes: beside it stand a CID and an epoch.
+pub const PAYLOAD_BYTES_MAX: usize = HEAD_BYTES_MAX - 128;
 /// Longest body: a small piece and its outboard.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
@@ -148,7 +150,7 @@ impl Record {
     /// Appends the record to `out`, which will stand at byte `at` of the segment with this key.
     ///
     /// # Panics
-    /// If head or body is longer than a record may hold, which the store checks before.
+    /// If head or body is longer than a record may hold; see [`PAYLOAD_BYTES_MAX`].
     pub fn append(&self, key: &Key, body: [&[u8]; 2], at: u64, out: &mut Vec<u8>) -> Extent {
         let (kind, head) = match self {
             Self::Piece(head) => (Kind::Piece, codec::encode(head)),

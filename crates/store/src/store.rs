@@ -43,11 +43,16 @@ pub const SMALL_BYTES: u64 = 256 << 10;
 /// How long the beginning of an interrupted piece is kept.
 pub const KEEP_PARTIAL: Duration = Duration::from_secs(600);
 
+/// [`Options::headroom`] of a store in a folder.
+const HEADROOM_BYTES: u64 = 64 << 20;
+
 /// What a store is opened with.
 #[derive(Clone)]
 pub struct Options {
     /// Bytes that pieces, their outboards and interrupted puts may take.
     pub quota: u64,
+    /// Bytes of the disk that pieces leave free, so that all that is said about them has room.
+    pub headroom: u64,
     /// A folder for temporary files of what does not fit memory.
     pub scratch: PathBuf,
     /// Draws the secret of a new segment.
@@ -106,7 +111,8 @@ impl Store {
             Ok(key)
         });
         let disk = RealDisk::at(folder).map_err(OpenError::Disk)?;
-        let store = Self::over(Arc::new(disk), Options { quota, scratch, draw_key })?;
+        let store =
+            Self::over(Arc::new(disk), Options { quota, headroom: HEADROOM_BYTES, scratch, draw_key })?;
         let committer = commit::Committer::start(&store.shared).map_err(OpenError::Disk)?;
         Ok(Self { _committer: Some(Arc::new(committer)), ..store })
     }
@@ -161,20 +167,24 @@ impl Store {
         self.submit(commit::Change::Promise { cid, promise }, Box::new(done));
     }
 
-    /// Keeps the certificate of a piece some time soon, together with whatever is made durable next: nobody was told
+    /// Keeps the first certificate of a piece some time soon, together with whatever is made durable next: nobody was told
     /// that it is kept.
     pub fn certify_lazily(&self, cid: BlockId, certificate: Vec<u8>) {
-        self.submit_lazily(commit::Change::Certificate { cid, bytes: certificate });
+        let replaces = Box::new(|kept: Option<&[u8]>| kept.is_none());
+        self.submit_lazily(commit::Change::Certificate { cid, bytes: certificate, replaces });
     }
 
-    /// Keeps the certificate of a piece, in place of a smaller one. `done` is called when it is on stable storage.
+    /// Keeps the certificate of a piece, if it `replaces` the one that is kept when its turn comes, or none. `done` is called
+    /// when either is on stable storage. `replaces` is asked while nothing else is committed.
     pub fn certify(
         &self,
         cid: BlockId,
         certificate: Vec<u8>,
+        replaces: impl Fn(Option<&[u8]>) -> bool + Send + 'static,
         done: impl FnOnce(Result<(), CommitError>) + Send + 'static,
     ) {
-        self.submit(commit::Change::Certificate { cid, bytes: certificate }, Box::new(done));
+        let change = commit::Change::Certificate { cid, bytes: certificate, replaces: Box::new(replaces) };
+        self.submit(change, Box::new(done));
     }
 }
 

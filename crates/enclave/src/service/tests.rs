@@ -66,6 +66,23 @@ fn a_second_root_for_one_cid_is_refused_also_after_a_restart() {
     thread.join().unwrap().unwrap();
 }
 
+/// The database takes no write after a failed one, so a process that went on would sign nothing any more.
+#[test]
+fn an_enclave_whose_journal_fails_ends_so_that_it_is_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (network, statement) = statement();
+    let (host, thread) = start(folder.path());
+    sign(&host, &network, &statement).unwrap();
+    drop(host);
+    thread.join().unwrap().unwrap();
+    Journal::open(folder.path()).unwrap().damage();
+
+    let (host, thread) = start(folder.path());
+    assert!(matches!(sign(&host, &network, &statement), Err(HostError::Failed(_))));
+    thread.join().unwrap().unwrap();
+    assert!(matches!(sign(&host, &network, &statement), Err(HostError::Gone(_))));
+}
+
 #[test]
 fn only_statements_that_promise_something_are_signed() {
     let folder = tempfile::tempdir().unwrap();

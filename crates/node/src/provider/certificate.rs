@@ -5,6 +5,7 @@ use std::sync::Arc;
 use holdfast_core::block::BlockId;
 use holdfast_core::codec;
 use holdfast_proofs::certificate::{Certificate, CertificateError, ValidCertificate};
+use holdfast_proofs::committee::Committee;
 use holdfast_store::store::{CommitError, ReadError};
 use tokio::sync::oneshot;
 
@@ -39,9 +40,7 @@ impl Provider {
     /// The certificate kept of a piece. It is checked now, because it came from a client.
     pub(crate) fn certificate(&self, cid: &BlockId) -> Result<Option<ValidCertificate>, ReadError> {
         let bytes = self.store.certificate(cid)?;
-        let valid =
-            bytes.and_then(|bytes| Certificate::from_bytes(&bytes).ok()?.verify(&self.committee).ok());
-        Ok(valid.filter(|valid| valid.statement().cid == *cid))
+        Ok(bytes.and_then(|bytes| valid(&bytes, cid, &self.committee)))
     }
 
     /// Our own slot among those of a certificate.
@@ -52,7 +51,7 @@ impl Provider {
     }
 
     /// Keeps the certificate that a put ends with. The first one is taken as it is, and checked when somebody asks for it;
-    /// to replace another, it must be valid and larger.
+    /// to replace another that is valid, it must be valid and larger.
     pub(super) async fn certify(self: &Arc<Self>, certificate: Certificate) {
         let cid = certificate.statement.cid;
         match self.store.certificate(&cid) {
@@ -111,7 +110,13 @@ impl Provider {
             return Ok(new);
         }
         let (done, kept) = oneshot::channel();
-        self.store.certify(cid, new.certificate().to_bytes(), |result| {
+        // Another may have come meanwhile.
+        let (signers, committee) = (new.signers().count(), self.committee.clone());
+        let replaces = move |kept: Option<&[u8]>| {
+            kept.and_then(|kept| valid(kept, &cid, &committee))
+                .is_none_or(|kept| kept.signers().count() < signers)
+        };
+        self.store.certify(cid, new.certificate().to_bytes(), replaces, |result| {
             let _ = done.send(result); // whoever gave it may have gone
         });
         kept.await.unwrap_or(Err(CommitError::Stopped))?;
@@ -132,4 +137,10 @@ impl Provider {
         let kept = self.certificate(&cid)?.map_or(0, |kept| kept.signers().count());
         Ok(Found { new, unsigned, kept })
     }
+}
+
+/// A certificate of the piece, if these bytes are one.
+fn valid(bytes: &[u8], cid: &BlockId, committee: &Committee) -> Option<ValidCertificate> {
+    let valid = Certificate::from_bytes(bytes).ok()?.verify(committee).ok()?;
+    (valid.statement().cid == *cid).then_some(valid)
 }

@@ -110,7 +110,7 @@ impl Puller {
     /// Fetches what is lacking until `stop` is cancelled.
     pub(crate) async fn run(mut self, mut mailbox: mpsc::Receiver<BlockId>, stop: CancellationToken) {
         loop {
-            if Instant::now() >= self.next_look || self.queue.is_to_be_filled() {
+            if Instant::now() >= self.next_look || self.queue.is_to_be_filled(Instant::now()) {
                 self.look().await;
             }
             self.start_due(&stop).await;
@@ -135,7 +135,7 @@ impl Puller {
     async fn look(&mut self) {
         let now = Instant::now();
         self.next_look = now + LOOK_EVERY;
-        self.queue.fill();
+        self.queue.fill(now);
         let store = self.provider.store.clone();
         match blocking(move || store.wanted()).await {
             Ok(wanted) => wanted.into_iter().for_each(|cid| self.queue.want(cid, now)),

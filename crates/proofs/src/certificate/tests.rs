@@ -169,6 +169,18 @@ fn bitmaps_have_one_encoding() {
     assert!(Signers::from_bytes(&[], 4).is_none());
 }
 
+/// One that was read from sixteen KiB of bitmap was kept without a look, in a record that can hold no more than that.
+#[test]
+fn no_certificate_of_more_than_255_slots_is_read() {
+    let network = TestNetwork::new(4);
+    let statement = network.statement(BlockId::of(Codec::Raw, b"x"));
+    let mut certificate = network.certificate(&statement, &[0, 2, 3]).certificate().clone();
+    certificate.signers = vec![1; 32];
+    assert!(codec::decode::<Certificate>(&codec::encode(&certificate), 16_384).is_ok());
+    certificate.signers.push(1);
+    assert!(codec::decode::<Certificate>(&codec::encode(&certificate), 16_384).is_err());
+}
+
 #[test]
 fn claimed_signers_are_read_without_a_check() {
     let network = TestNetwork::new(4);

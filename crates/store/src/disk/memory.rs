@@ -23,6 +23,7 @@ struct State {
     room: Option<u64>,
     now: Duration,
     frozen_folders: bool,
+    failing_sync: bool,
 }
 
 /// A file, whether it has a name or not.
@@ -33,6 +34,15 @@ struct Inode {
     /// Changes since the last sync, oldest first.
     pending: Vec<Change>,
     changed: Duration,
+    /// Bytes that room was set aside for, from its beginning.
+    reserved: u64,
+}
+
+impl Inode {
+    /// Bytes that it takes.
+    fn taken(&self) -> u64 {
+        self.reserved.max(self.data.len() as u64)
+    }
 }
 
 #[derive(Clone)]
@@ -61,6 +71,16 @@ impl MemoryDisk {
     /// later one fails.
     pub fn die_after(&self, changes: u64) {
         self.state().left = Some(changes);
+    }
+
+    /// Lets the process die instead of the power: what it wrote is still there, and as little of it synced.
+    pub fn only_the_process_died(&self) {
+        self.state().left = None;
+    }
+
+    /// Lets the next sync of a file fail, and nothing else.
+    pub fn fail_next_sync(&self) {
+        self.state().failing_sync = true;
     }
 
     /// How many changes (writes, syncs, new names) were made or tried.
@@ -120,7 +140,7 @@ impl MemoryDisk {
             {
                 Change::Write(*offset, bytes[..bytes.len() / 2].to_vec()).apply(&mut data);
             }
-            files.push(Inode { synced: data.clone(), data, pending: Vec::new(), changed: inode.changed });
+            files.push(Inode { synced: data.clone(), data, changed: inode.changed, ..Inode::default() });
         }
         let mut names = state.synced_names.clone();
         let touched = state.names.keys().chain(state.synced_names.keys()).cloned();
@@ -174,22 +194,30 @@ impl State {
         self.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// A file that took so many bytes will take so many.
+    fn take_room(&mut self, before: u64, after: u64) -> io::Result<()> {
+        let Some(room) = &mut self.room else { return Ok(()) };
+        *room = room
+            .checked_sub(after.saturating_sub(before))
+            .ok_or(io::ErrorKind::StorageFull)?
+            .saturating_add(before.saturating_sub(after));
+        Ok(())
+    }
+
     fn modify(&mut self, inode: usize, change: Change) -> io::Result<()> {
         let last = self.change()?;
         let change = match change {
             Change::Write(offset, bytes) if last => Change::Write(offset, bytes[..bytes.len() / 2].to_vec()),
             change => change,
         };
-        let before = self.files[inode].data.len() as u64;
+        let before = self.files[inode].taken();
         let after = match &change {
             Change::Write(offset, bytes) => before.max(offset + bytes.len() as u64),
             Change::SetBytes(bytes) => *bytes,
         };
-        if let Some(room) = &mut self.room {
-            *room = room
-                .checked_sub(after.saturating_sub(before))
-                .ok_or(io::ErrorKind::StorageFull)?
-                .saturating_add(before.saturating_sub(after));
+        self.take_room(before, after)?;
+        if matches!(change, Change::SetBytes(_)) {
+            self.files[inode].reserved = 0;
         }
         let now = self.now;
         let inode = &mut self.files[inode];
@@ -242,7 +270,7 @@ impl Disk for MemoryDisk {
         state.change()?;
         let inode = state.find(path)?;
         state.names.remove(path);
-        let freed = state.files[inode].data.len() as u64;
+        let freed = state.files[inode].taken();
         state.room = state.room.map(|room| room + freed);
         Ok(())
     }
@@ -260,6 +288,10 @@ impl Disk for MemoryDisk {
 
     fn make_folder(&self, _folder: &str) -> io::Result<()> {
         Ok(()) // folders are wherever a path says
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(self.state().room.unwrap_or(u64::MAX))
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
@@ -310,11 +342,10 @@ impl DiskFile for MemoryFile {
     }
 
     fn reserve(&self, bytes: u64) -> io::Result<()> {
-        let state = self.disk.state();
-        let growth = bytes.saturating_sub(state.files[self.inode].data.len() as u64);
-        if state.room.is_some_and(|room| room < growth) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
+        let mut state = self.disk.state();
+        let before = state.files[self.inode].taken();
+        state.take_room(before, before.max(bytes))?;
+        state.files[self.inode].reserved = before.max(bytes);
         Ok(())
     }
 
@@ -326,6 +357,11 @@ impl DiskFile for MemoryFile {
         let mut state = self.disk.state();
         if state.change()? {
             return Err(power_is_out());
+        }
+        if std::mem::take(&mut state.failing_sync) {
+            // As on a real disk, nobody knows what of it arrived, and the next sync tells nothing.
+            state.files[self.inode].pending.clear();
+            return Err(io::Error::other("the disk failed"));
         }
         let Inode { synced, pending, .. } = &mut state.files[self.inode];
         for change in pending.drain(..) {

@@ -52,8 +52,8 @@ impl Disk for RealDisk {
     fn open_direct(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
         let direct = OFlags::DIRECT.bits().cast_signed();
         match OpenOptions::new().write(true).custom_flags(direct).open(self.path(path)) {
-            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => self.open(path),
-            opened => Ok(Box::new(RealFile(opened?))),
+            Err(error) if is_invalid(&error) => self.open(path),
+            opened => Ok(Box::new(DirectFile { direct: opened?, plain: self.open(path)? })),
         }
     }
 
@@ -83,16 +83,29 @@ impl Disk for RealDisk {
     }
 
     fn make_folder(&self, folder: &str) -> io::Result<()> {
-        let path = self.path(folder);
-        if path.is_dir() {
-            return Ok(());
-        }
-        fs::create_dir_all(&path)?;
-        sync_folder(folder_of(&path))
+        make_folder(&self.path(folder))
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(&self.root)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         sync_folder(&self.path(folder))
+    }
+}
+
+/// Makes a folder and those above it, each synced into the one above.
+fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = folder_of(path);
+    make_folder(above)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(above),
     }
 }
 
@@ -132,4 +145,43 @@ impl DiskFile for RealFile {
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }
+}
+
+/// A file of which some file systems only say at the first write that they cannot go past the cache.
+struct DirectFile {
+    direct: File,
+    plain: Box<dyn DiskFile>,
+}
+
+impl DiskFile for DirectFile {
+    fn bytes(&self) -> io::Result<u64> {
+        self.plain.bytes()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.plain.read_at(offset, buffer)
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        match self.direct.write_all_at(data, offset) {
+            Err(error) if is_invalid(&error) => self.plain.write_at(offset, data),
+            written => written,
+        }
+    }
+
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        self.plain.reserve(bytes)
+    }
+
+    fn set_bytes(&self, bytes: u64) -> io::Result<()> {
+        self.plain.set_bytes(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.plain.sync()
+    }
+}
+
+fn is_invalid(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
 }

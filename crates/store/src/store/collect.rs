@@ -9,9 +9,9 @@ use holdfast_core::id::Epoch;
 use super::commit::Change;
 use super::files::{self, LOG};
 use super::open::Segment;
-use super::{CommitError, Store, lock, taken};
+use super::{CommitError, Shared, Store, lock, taken};
 use crate::disk::remove_if_there;
-use crate::index::{Applied, IndexError, PieceRow, Place};
+use crate::index::{IndexError, PieceRow, Place};
 use crate::log::{Record, SEGMENT_HEAD_BYTES};
 
 /// What a collection removed.
@@ -55,9 +55,8 @@ impl Store {
         }
         if collected.pieces > 0 {
             let writer = lock(&self.shared.writer);
-            let applied = Applied { segment: writer.segment, offset: writer.end };
             if !writer.stopped {
-                self.shared.index.apply(applied, false, |changes| changes.sweep())?;
+                self.shared.index.apply(writer.applied(), false, |changes| changes.sweep())?;
             }
         }
         collected.segments = self.compact()?;
@@ -114,19 +113,29 @@ impl Store {
             if number >= lock(&self.shared.writer).segment {
                 continue;
             }
-            let Some(segment) = Segment::open(&*self.shared.disk, number)? else { continue };
+            let segment = match Segment::open(&*self.shared.disk, number) {
+                // It went before its row did: see `rewrite`.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.forget_segment(number)?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+                Ok(None) => continue,
+                Ok(Some(segment)) => segment,
+            };
             if dead * 2 > segment.bytes - SEGMENT_HEAD_BYTES {
-                self.rewrite(number, &segment)?;
-                segments += 1;
+                segments += u64::from(self.rewrite(number, &segment)?);
             }
         }
         Ok(segments)
     }
 
-    /// Appends what is still needed of a segment to the log, and removes the segment.
-    fn rewrite(&self, number: u32, segment: &Segment) -> Result<(), CollectError> {
-        let mut offset = SEGMENT_HEAD_BYTES;
+    /// Appends what is still needed of a segment to the log, and removes the segment. Says whether it is gone: it stays if
+    /// something in it is needed that cannot be read.
+    fn rewrite(&self, number: u32, segment: &Segment) -> Result<bool, CollectError> {
+        let (mut offset, mut clean) = (SEGMENT_HEAD_BYTES, true);
         while let Some(window) = segment.window(offset)? {
+            let mut moves = Vec::new();
             for (record, body, extent) in window.records(&segment.key) {
                 let from = Place::new(number, extent);
                 // What came after a removal, a certificate or the piece itself, must not come before it now.
@@ -134,24 +143,46 @@ impl Store {
                     Record::Removal(cid) => Record::MovedRemoval(cid, from.position()),
                     record => record,
                 };
-                if self.is_needed(&record, from)? {
-                    self.settle(Change::Move { record, body: body.to_vec(), from })?;
+                if self.shared.is_needed(&record, from)? {
+                    moves.push(Change::Move { record, body: body.to_vec(), from });
                 }
             }
+            self.settle_all(moves)?;
+            clean &= window.skipped == 0;
             offset = window.end;
         }
-        // The index must know the new places for good before the old ones go.
+        if !clean && self.shared.index.points_into(number)? {
+            tracing::error!(segment = number, "something that is needed is damaged; `node check` says what");
+            return Ok(false);
+        }
+        // The index must know the new places for good before the old ones go, and forgets the segment last: one that it
+        // never heard of would stay for ever.
         let writer = lock(&self.shared.writer);
-        let applied = Applied { segment: writer.segment, offset: writer.end };
-        self.shared.index.apply(applied, true, |changes| changes.forget_segment(number))?;
+        if writer.stopped {
+            return Err(CommitError::Stopped.into());
+        }
+        self.shared.index.apply(writer.applied(), true, |_| Ok(()))?;
         drop(writer);
-        lock(&self.shared.segments).remove(&number);
         remove_if_there(&*self.shared.disk, &files::segment(number))?;
-        Ok(self.shared.disk.sync_folder(LOG)?)
+        lock(&self.shared.segments).remove(&number);
+        self.shared.disk.sync_folder(LOG)?;
+        self.forget_segment(number)?;
+        Ok(true)
     }
 
-    fn is_needed(&self, record: &Record, place: Place) -> Result<bool, IndexError> {
-        let index = &self.shared.index;
+    fn forget_segment(&self, number: u32) -> Result<(), CollectError> {
+        let writer = lock(&self.shared.writer);
+        if writer.stopped {
+            return Err(CommitError::Stopped.into());
+        }
+        Ok(self.shared.index.apply(writer.applied(), false, |changes| changes.forget_segment(number))?)
+    }
+}
+
+impl Shared {
+    /// Whether what is said of a record still goes by the one at this place.
+    pub(super) fn is_needed(&self, record: &Record, place: Place) -> Result<bool, IndexError> {
+        let index = &self.index;
         Ok(match record {
             Record::Piece(head) | Record::Own(head) => {
                 index.piece(&head.cid)?.is_some_and(|row| row.place == place)
@@ -168,7 +199,7 @@ impl Store {
     }
 
     fn has_older(&self, segment: u32) -> Result<bool, IndexError> {
-        let listed = self.shared.disk.list(LOG);
+        let listed = self.disk.list(LOG);
         // If it cannot be told, the record stays.
         Ok(listed.map_or(true, |entries| {
             entries

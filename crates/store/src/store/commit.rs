@@ -1,17 +1,19 @@
 //! Group commit: whatever waits becomes durable with one sync of the log and one commit of the index.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use holdfast_core::block::BlockId;
+use holdfast_core::id::PieceRoot;
 
 use super::files;
-use super::{CommitError, Shared, Store, lock};
-use crate::disk::DiskFile;
-use crate::index::{Applied, Place};
+use super::{CommitError, ReadError, Shared, Store, lock};
+use crate::disk::{DiskFile, remove_if_there};
+use crate::index::{Applied, PieceRow, Place};
 use crate::log::{Key, SEGMENT_BYTES, SEGMENT_HEAD_BYTES};
 
 /// Bytes of one group, beyond which the rest waits for the next: more would only wait longer.
@@ -49,6 +51,13 @@ pub(super) struct Writer {
     pub(super) stopped: bool,
 }
 
+impl Writer {
+    /// How far the log goes.
+    pub(super) fn applied(&self) -> Applied {
+        Applied { segment: self.segment, offset: self.end }
+    }
+}
+
 impl Store {
     /// Queues a change.
     pub(super) fn submit(&self, change: Change, done: Done) {
@@ -79,6 +88,20 @@ impl Store {
     /// Makes durable what waits, where no thread does so.
     pub fn commit(&self) {
         self.shared.commit_all();
+    }
+
+    /// Submits changes and waits for all of them.
+    pub(super) fn settle_all(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        for change in changes {
+            let sender = sender.clone();
+            self.submit(change, Box::new(move |result| drop(sender.send(result))));
+        }
+        drop(sender);
+        if self._committer.is_none() {
+            self.commit();
+        }
+        receiver.into_iter().collect()
     }
 
     /// Submits a change and waits for it.
@@ -115,7 +138,11 @@ impl Committer {
                 if closed {
                     return worker.checkpoint();
                 }
-                worker.commit_all();
+                // The database may panic over a damaged page. Whoever waits then learns that nothing more is written.
+                if panic::catch_unwind(AssertUnwindSafe(|| worker.commit_all())).is_err() {
+                    tracing::error!("the store failed; nothing more is written until the next start");
+                    lock(&worker.writer).stopped = true;
+                }
             }
         })?;
         Ok(Self { shared: shared.clone(), thread: Some(thread) })
@@ -139,6 +166,7 @@ impl Drop for Committer {
 struct Touched {
     kept: BTreeSet<BlockId>,
     removed: BTreeSet<BlockId>,
+    certified: BTreeMap<BlockId, Vec<u8>>,
 }
 
 impl Touched {
@@ -245,6 +273,10 @@ impl Shared {
         let begun = begin();
         if begun.is_err() {
             writer.segment += 1; // its name may be taken now
+            let name = files::segment(writer.segment);
+            if let Err(error) = remove_if_there(&*self.disk, &name) {
+                tracing::warn!(%error, name, "could not remove a segment that was never begun");
+            }
         }
         let (segment, key, file) = begun.map_err(|error| CommitError::Log(Arc::new(error)))?;
         (writer.segment, writer.key, writer.file, writer.end) =
@@ -254,15 +286,21 @@ impl Shared {
 
     /// What a change comes to, beside the index and the changes before it in its group.
     fn resolve(&self, change: Change, touched: &mut Touched) -> Result<Option<Change>, CommitError> {
-        let held = |cid: &BlockId| {
-            let row = self.index.piece(cid).ok().flatten();
-            row.filter(|row| matches!(self.is_there(row), Ok(true)))
+        if !change.fits() {
+            return Err(CommitError::TooLong);
+        }
+        let row = |cid: &BlockId| self.index.piece(cid).map_err(|error| CommitError::Index(Arc::new(error)));
+        let is_here = |row: &Option<PieceRow>| match row {
+            Some(row) => self.is_there(row).map_err(|error| CommitError::Disk(Arc::new(error))),
+            None => Ok(false),
         };
         match change {
-            Change::Add(addition) => {
+            Change::Add(mut addition) => {
                 let cid = addition.cid;
+                let before = row(&cid)?;
+                addition.before = before.map(|row| row.bytes);
                 // A piece that is here already only needs its promise.
-                if touched.kept.contains(&cid) || held(&cid).is_some() && !touched.removed.contains(&cid) {
+                if touched.kept.contains(&cid) || is_here(&before)? && !touched.removed.contains(&cid) {
                     touched.kept.insert(cid);
                     return match addition.promise {
                         Some(promise) => self.resolve(Change::Promise { cid, promise }, touched),
@@ -273,8 +311,9 @@ impl Shared {
                 Ok(Some(Change::Add(addition)))
             }
             Change::Promise { cid, promise } => {
-                let here = held(&cid).is_some() && !touched.removed.contains(&cid);
-                if !here && !touched.kept.contains(&cid) {
+                let here =
+                    touched.kept.contains(&cid) || is_here(&row(&cid)?)? && !touched.removed.contains(&cid);
+                if !here {
                     return Err(CommitError::NotHeld { cid });
                 }
                 touched.kept.insert(cid);
@@ -286,14 +325,34 @@ impl Shared {
                 }
             }
             Change::Remove { cid, epoch } => {
-                let row = self.index.piece(&cid).map_err(|error| CommitError::Index(Arc::new(error)))?;
+                let row = row(&cid)?;
                 if touched.kept.contains(&cid) || row.is_none_or(|row| row.until > epoch) {
                     return Ok(None);
                 }
                 touched.removed.insert(cid);
                 Ok(Some(Change::Remove { cid, epoch }))
             }
-            other => Ok(Some(other)),
+            Change::Certificate { cid, bytes, replaces } => {
+                let kept = match touched.certified.get(&cid) {
+                    Some(bytes) => Some(bytes.clone()),
+                    None => match self.certificate(&cid) {
+                        Ok(kept) => kept,
+                        Err(ReadError::Index(error)) => return Err(CommitError::Index(Arc::new(error))),
+                        Err(_) => None, // its record is damaged
+                    },
+                };
+                if !replaces(kept.as_deref()) {
+                    return Ok(None);
+                }
+                touched.certified.insert(cid, bytes.clone());
+                Ok(Some(Change::Certificate { cid, bytes, replaces }))
+            }
+            Change::Move { record, body, from } => {
+                // Something newer may have come since this was read.
+                let needed = self.is_needed(&record, from);
+                let needed = needed.map_err(|error| CommitError::Index(Arc::new(error)))?;
+                Ok(needed.then_some(Change::Move { record, body, from }))
+            }
         }
     }
 
@@ -303,7 +362,8 @@ impl Shared {
             Change::Add(Addition { checked, content: None, .. }) => {
                 match self.own_is_there(&checked.root, checked.bytes) {
                     Ok(true) => Ok(()),
-                    _ => Err(CommitError::Files { root: checked.root }),
+                    Ok(false) => Err(CommitError::Files { root: checked.root }),
+                    Err(error) => Err(CommitError::Disk(Arc::new(error))),
                 }
             }
             _ => Ok(()),
@@ -329,7 +389,7 @@ impl Shared {
 
     /// Brings the index up to the log.
     fn show(&self, writer: &mut Writer, logged: &[Logged]) -> Result<(), CommitError> {
-        let applied = Applied { segment: writer.segment, offset: writer.end };
+        let applied = writer.applied();
         let checkpoint = writer.since_checkpoint >= CHECKPOINT_BYTES;
         let shown = self.index.apply(applied, checkpoint, |changes| {
             logged.iter().try_for_each(|Logged { change, places }| change.show(places, changes))
@@ -355,8 +415,7 @@ impl Shared {
         if writer.stopped || writer.since_checkpoint == 0 {
             return;
         }
-        let applied = Applied { segment: writer.segment, offset: writer.end };
-        if let Err(error) = self.index.apply(applied, true, |_| Ok(())) {
+        if let Err(error) = self.index.apply(writer.applied(), true, |_| Ok(())) {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "no last checkpoint; the next start takes longer"
@@ -367,17 +426,23 @@ impl Shared {
     /// What a durable change means for the figures.
     fn account(&self, change: Change) {
         if let Change::Add(addition) = change {
-            addition.reserved.become_held();
+            addition.reserved.become_held(addition.checked.bytes, addition.before);
         }
     }
 
     /// A change that did not happen leaves nothing.
     fn undo(&self, change: Change) {
-        if let Change::Add(Addition { cid, checked, content: None, .. }) = change
-            && matches!(self.index.piece(&cid), Ok(None))
-            && let Err(error) = files::remove_own(&*self.disk, &checked.root)
+        if let Change::Add(Addition { cid, checked, content: None, .. }) = change {
+            self.remove_unfinished(&cid, &checked.root);
+        }
+    }
+
+    /// Removes the files of a large piece that is not in the index. The caller keeps others from committing meanwhile.
+    pub(super) fn remove_unfinished(&self, cid: &BlockId, root: &PieceRoot) {
+        if matches!(self.index.piece(cid), Ok(None))
+            && let Err(error) = files::remove_own(&*self.disk, root)
         {
-            tracing::error!(%error, root = %checked.root.short(), "could not remove a piece that was never finished");
+            tracing::error!(%error, root = %root.short(), "could not remove a piece that was never finished");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use holdfast_core::Fault;
 use holdfast_core::block::BlockId;
 use holdfast_core::check::{Checked, PieceChecker, Placed};
 use holdfast_core::id::PieceRoot;
@@ -11,8 +12,8 @@ use holdfast_core::planted::{self, Bug};
 
 use super::commit::{Addition, Change};
 use super::files::{self, Part};
-use super::partial::Partial;
-use super::{PutError, SMALL_BYTES, Shared, Store, lock, taken};
+use super::partial::{Claim, Partial};
+use super::{Options, PutError, SMALL_BYTES, Shared, Store, lock, taken};
 use crate::log::Promise;
 use crate::spill::{SpillLog, WalkMemory};
 
@@ -43,13 +44,11 @@ impl PieceDraft {
     pub(super) fn open(store: Store, cid: BlockId, bytes: u64) -> Result<Self, PutError> {
         // A piece whose files were lost is counted already.
         let counted = store.shared.index.piece(&cid)?;
-        let reservation = Reservation::new(&store, &cid, bytes, counted.map(|row| row.bytes))?;
-        let content = if bytes <= SMALL_BYTES {
-            Content::Small { data: Vec::new(), outboard: Vec::new() }
-        } else {
-            let partial = Partial::open(&store, cid).map_err(PutError::Write)?;
-            partial.reserve(bytes).map_err(PutError::Write)?;
-            Content::Own(partial)
+        let claim = (bytes > SMALL_BYTES).then(|| Claim::new(&store, cid));
+        let reservation = Reservation::new(&store, bytes, counted.map(|row| row.bytes))?;
+        let content = match claim {
+            None => Content::Small { data: Vec::new(), outboard: Vec::new() },
+            Some(claim) => Content::Own(Partial::open(claim).map_err(PutError::Write)?),
         };
         let mut draft = Self {
             cid,
@@ -61,13 +60,27 @@ impl PieceDraft {
             reservation,
             store,
         };
-        draft.resume()?;
+        if let Err(error) = draft.prepare() {
+            if let (Content::Own(partial), Fault::Local) = (&mut draft.content, error.fault()) {
+                partial.leave(); // it is not its fault
+            }
+            return Err(error);
+        }
         Ok(draft)
     }
 
     /// Bytes that are here, checked: what an interrupted put left, and what was pushed since.
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Takes over what is there, and sets room aside for the rest: cutting what is there would give it back.
+    fn prepare(&mut self) -> Result<(), PutError> {
+        self.resume()?;
+        match &self.content {
+            Content::Small { .. } => Ok(()),
+            Content::Own(partial) => partial.reserve(self.announced).map_err(PutError::Write),
+        }
     }
 
     /// Checks again the whole blocks that an interrupted put left. If one is not of the piece, all are forgotten.
@@ -81,7 +94,11 @@ impl PieceDraft {
             let part = &mut buffer[..usize::try_from(length).expect("at most 256 KiB")];
             partial.read(self.received, part).map_err(PutError::Write)?;
             let (mut placed, mut outboard) = (Vec::new(), Vec::new());
-            if self.checker.push(part, &mut placed, &mut outboard).is_err() {
+            if let Err(error) = self.checker.push(part, &mut placed, &mut outboard) {
+                let error = PutError::from(error);
+                if error.fault() != Fault::Peer {
+                    return Err(error);
+                }
                 tracing::warn!(cid = %self.cid, "the beginning of an interrupted piece is damaged; starting again");
                 let scratch = &self.store.shared.options.scratch;
                 self.checker = PieceChecker::new(self.cid, WalkMemory::new(scratch))?;
@@ -147,8 +164,9 @@ impl PieceDraft {
     pub fn suspend(self) -> io::Result<()> {
         match self.content {
             Content::Own(partial) if self.received > 0 => {
-                drop(self.reservation);
-                partial.keep(self.received)
+                let kept = partial.keep(self.received);
+                drop(self.reservation); // afterwards: what is kept takes a part of that room
+                kept
             }
             _ => Ok(()),
         }
@@ -199,23 +217,31 @@ impl PieceDraft {
                 None
             }
         };
-        Ok(Addition { cid, checked, blocks: placed, content, promise, reserved: reservation })
+        Ok(Addition { cid, checked, blocks: placed, content, promise, reserved: reservation, before: None })
     }
 }
 
 impl Partial {
-    /// Syncs both files and gives them the name of the piece, durably.
+    /// Syncs both files and gives them the name of the piece, durably. What it could not finish is removed.
     fn publish(mut self, store: &Store, piece: &Checked) -> io::Result<()> {
         let (disk, root) = (&store.shared.disk, &piece.root);
         self.sync(piece.bytes)?;
         disk.make_folder(&files::folder(root))?;
-        for part in Part::ALL {
-            disk.rename(&self.path(part), &files::own(root, part))?;
+        let name = || {
+            for part in Part::ALL {
+                disk.rename(&self.path(part), &files::own(root, part))?;
+            }
+            if planted::is(Bug::DropFolderSync) {
+                return Ok(());
+            }
+            disk.sync_folder(&files::folder(root))
+        };
+        let named = name();
+        if named.is_err() {
+            let _still = lock(&store.shared.writer);
+            store.shared.remove_unfinished(self.cid(), root);
         }
-        if planted::is(Bug::DropFolderSync) {
-            return Ok(());
-        }
-        disk.sync_folder(&files::folder(root))
+        named
     }
 }
 
@@ -239,38 +265,33 @@ pub(super) fn from_record(record: &[u8; PLACED_LEN]) -> io::Result<Placed> {
 pub(super) struct Reservation {
     shared: Arc<Shared>,
     bytes: u64,
-    /// Whether the piece is not counted yet.
-    new: bool,
 }
 
 impl Reservation {
     /// Sets aside what a piece of `bytes` bytes takes beyond what is counted for it already.
-    fn new(store: &Store, cid: &BlockId, bytes: u64, counted: Option<u64>) -> Result<Self, PutError> {
-        let quota = store.shared.options.quota;
-        let resumable = !lock(&store.shared.arriving).contains(cid);
-        let mut used = lock(&store.shared.used);
-        // What an interrupted put left becomes part of the draft.
-        let kept = if resumable { lock(&store.shared.partials).remove(cid).unwrap_or(0) } else { 0 };
-        *used -= kept;
-        let needed = taken(bytes).saturating_sub(counted.map_or(0, taken));
-        match used.checked_add(needed).filter(|sum| *sum <= quota) {
-            Some(sum) => *used = sum,
-            None => {
-                let free = quota.saturating_sub(*used);
-                if kept > 0 {
-                    lock(&store.shared.partials).insert(*cid, kept);
-                    *used += kept;
-                }
-                return Err(PutError::Quota { needed, free, quota });
-            }
+    fn new(store: &Store, bytes: u64, counted: Option<u64>) -> Result<Self, PutError> {
+        let Options { quota, headroom, .. } = store.shared.options;
+        // Log, index and journal must still grow; what others write to this disk nobody can foresee.
+        let free = store.shared.disk.free_bytes().map_err(PutError::Write)?;
+        if free < bytes.saturating_add(headroom) {
+            return Err(PutError::Write(io::ErrorKind::StorageFull.into()));
         }
-        drop(used);
-        Ok(Self { shared: store.shared.clone(), bytes: needed, new: counted.is_none() })
+        let mut used = lock(&store.shared.used);
+        let needed = taken(bytes).saturating_sub(counted.map_or(0, taken));
+        let Some(sum) = used.checked_add(needed).filter(|sum| *sum <= quota) else {
+            return Err(PutError::Quota { needed, free: quota.saturating_sub(*used), quota });
+        };
+        *used = sum;
+        Ok(Self { shared: store.shared.clone(), bytes: needed })
     }
 
-    pub(super) fn become_held(mut self) {
-        self.bytes = 0;
-        if self.new {
+    /// The piece of `bytes` bytes is held from now on, in place of a row of `before` bytes if there was one. What was
+    /// counted when the draft began may have gone since.
+    pub(super) fn become_held(mut self, bytes: u64, before: Option<u64>) {
+        let mut used = lock(&self.shared.used);
+        *used = *used - std::mem::take(&mut self.bytes) + taken(bytes) - before.map_or(0, taken);
+        drop(used);
+        if before.is_none() {
             self.shared.pieces.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -44,6 +44,12 @@ pub enum CommitError {
         /// The piece.
         cid: BlockId,
     },
+    /// A certificate or statement longer than any that is valid.
+    #[error("longer than a record of the log may be")]
+    TooLong,
+    /// The disk could not be looked at.
+    #[error("could not use the disk")]
+    Disk(#[source] Arc<io::Error>),
     /// An earlier failure left index and log apart.
     #[error("the store writes nothing more after a failure; start the node again")]
     Stopped,
@@ -113,7 +119,7 @@ impl PutError {
         };
         match self {
             Self::Write(error) | Self::Check(CheckError::Walk(WalkError::Memory(error))) => full(error),
-            Self::Commit(CommitError::Log(error)) => full(error),
+            Self::Commit(CommitError::Log(error) | CommitError::Disk(error)) => full(error),
             _ => false,
         }
     }

@@ -101,18 +101,21 @@ fn open_index(disk: &dyn Disk) -> Result<Index, OpenError> {
 /// Shows the records that are not in the index yet, and finds the end of the log.
 fn replay(disk: &dyn Disk, index: &Index) -> Result<Writer, OpenError> {
     let applied = index.applied()?;
-    let mut segments: Vec<_> = disk
-        .list(LOG)
-        .map_err(OpenError::Disk)?
-        .iter()
-        .filter_map(|entry| files::parse_segment(&entry.name))
-        .collect();
+    let entries = disk.list(LOG).map_err(OpenError::Disk)?;
+    let mut segments: Vec<_> =
+        entries.iter().filter_map(|entry| Some((files::parse_segment(&entry.name)?, entry.bytes))).collect();
     segments.sort_unstable();
-    let last = segments.last().copied().unwrap_or(0).max(applied.segment);
+    let last = segments.last().map_or(0, |(number, _)| *number).max(applied.segment);
+    // What a full disk left without a record stays for nobody. The last one keeps its number from being used again.
+    for (number, _) in
+        segments.extract_if(.., |(number, bytes)| *number < last && *bytes <= SEGMENT_HEAD_BYTES)
+    {
+        remove_if_there(disk, &files::segment(number)).map_err(OpenError::Disk)?;
+    }
     let mut writer =
         Writer { segment: last, key: [0; 32], file: None, end: 0, since_checkpoint: 0, stopped: false };
     let mut removals = false;
-    for number in segments.into_iter().filter(|number| *number >= applied.segment) {
+    for (number, _) in segments.into_iter().filter(|(number, _)| *number >= applied.segment) {
         let from = if number == applied.segment { applied.offset } else { 0 };
         let Some(segment) = Segment::open(disk, number).map_err(OpenError::Disk)? else { continue };
         let mut offset = from.max(SEGMENT_HEAD_BYTES);
@@ -134,6 +137,10 @@ fn replay(disk: &dyn Disk, index: &Index) -> Result<Writer, OpenError> {
                 segment = number,
                 "a part of the log is no record; a crash cut it off, or it is damaged"
             );
+        }
+        if offset > from.max(SEGMENT_HEAD_BYTES) {
+            // It was read, perhaps from memory alone: a process that was killed may not have come to its sync.
+            segment.file.sync().map_err(OpenError::Disk)?;
         }
         if number == last && clean && segment.bytes < SEGMENT_BYTES {
             (writer.key, writer.end) = (segment.key, offset.max(SEGMENT_HEAD_BYTES));
@@ -221,6 +228,8 @@ fn tidy(
     for entry in disk.list(PARTIAL)? {
         match files::parse_partial(&entry.name) {
             Some(cid) if entry.age < KEEP_PARTIAL && entry.bytes > 0 => {
+                // Room that was set aside for the rest goes back.
+                disk.open(&format!("{PARTIAL}/{}", entry.name))?.set_bytes(entry.bytes)?;
                 partials.insert(cid, entry.bytes);
             }
             _ => remove_if_there(disk, &format!("{PARTIAL}/{}", entry.name))?,
@@ -257,11 +266,20 @@ impl Segment {
         }
         file.read_at(0, &mut head)?;
         let [first, second] = segment_keys(&head);
-        let mut segment = Self { file, key: first, bytes };
-        if first != second && segment.window(SEGMENT_HEAD_BYTES)?.is_none_or(|window| window.skipped > 0) {
-            segment.key = second;
+        let mut segment = Self { file, key: second, bytes };
+        if first != second {
+            // One of them is damaged: the right one fits more.
+            let with_second = segment.records_at_start()?;
+            segment.key = first;
+            if segment.records_at_start()? < with_second {
+                segment.key = second;
+            }
         }
         Ok(Some(segment))
+    }
+
+    fn records_at_start(&self) -> io::Result<usize> {
+        Ok(self.window(SEGMENT_HEAD_BYTES)?.map_or(0, |window| window.records(&self.key).count()))
     }
 
     /// The records from a place on, as many as fit a window; `None` at the end.
@@ -280,8 +298,8 @@ impl Segment {
             true => start + length,
             false => good_end.max(start + length - RECORD_BYTES_MAX),
         };
-        let tail = start + length - good_end;
-        let skipped = if at_end { scan.skipped() } else { scan.skipped().saturating_sub(tail) };
+        let left = start + length - end;
+        let skipped = scan.skipped().saturating_sub(left);
         Ok(Some(Window { data, start, end, skipped }))
     }
 }

@@ -15,10 +15,47 @@ use super::stream::Stream;
 use super::{KEEP_PARTIAL, Shared, Store, lock};
 use crate::disk::{DiskFile, remove_if_there};
 
+/// The right to the name of a piece that arrives; whoever comes second at once has none.
+pub(super) struct Claim {
+    shared: Arc<Shared>,
+    cid: BlockId,
+    first: bool,
+    /// Bytes of the beginning that an interrupted put left. They are not counted while the claim lasts, because they become
+    /// part of what is reserved.
+    kept: u64,
+}
+
+impl Claim {
+    pub(super) fn new(store: &Store, cid: BlockId) -> Self {
+        let shared = store.shared.clone();
+        let mut arriving = lock(&shared.arriving);
+        let first = arriving.insert(cid);
+        let kept = if first { lock(&shared.partials).remove(&cid).unwrap_or(0) } else { 0 };
+        *lock(&shared.used) -= kept;
+        drop(arriving);
+        Self { shared, cid, first, kept }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.first {
+            let shared = &self.shared;
+            let mut arriving = lock(&shared.arriving);
+            if self.kept > 0 {
+                *lock(&shared.used) += self.kept;
+                lock(&shared.partials).insert(self.cid, self.kept);
+            }
+            arriving.remove(&self.cid);
+        }
+    }
+}
+
 /// The two files of a piece that arrives.
 pub(super) struct Partial {
     shared: Arc<Shared>,
     cid: BlockId,
+    claim: Claim,
     copy: Option<u64>,
     data: Box<dyn DiskFile>,
     /// What writes to `data`, from the first byte that arrives.
@@ -30,26 +67,28 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    pub(super) fn open(store: &Store, cid: BlockId) -> io::Result<Self> {
-        let shared = &store.shared;
-        let first = lock(&shared.arriving).insert(cid);
-        let copy = (!first).then(|| shared.drafts.fetch_add(1, Ordering::Relaxed));
-        let files = open_files(shared, &cid, copy);
-        if files.is_err() && copy.is_none() {
-            lock(&shared.arriving).remove(&cid);
-        }
-        let (data, outboard) = files?;
+    pub(super) fn open(mut claim: Claim) -> io::Result<Self> {
+        let (shared, cid) = (claim.shared.clone(), claim.cid);
+        let copy = (!claim.first).then(|| shared.drafts.fetch_add(1, Ordering::Relaxed));
+        let (data, outboard) = open_files(&shared, &cid, copy)?;
+        let found = data.bytes()?;
+        claim.kept = 0; // it is part of this now
         Ok(Self {
-            shared: shared.clone(),
+            shared,
             cid,
+            claim,
             copy,
-            found: data.bytes()?,
+            found,
             data,
             stream: None,
             outboard,
             outboard_bytes: 0,
             keep: false,
         })
+    }
+
+    pub(super) fn cid(&self) -> &BlockId {
+        &self.cid
     }
 
     /// Sets room aside for all of the piece.
@@ -126,16 +165,22 @@ impl Partial {
         self.data.sync()
     }
 
+    /// Leaves what was found as it was.
+    pub(super) fn leave(&mut self) {
+        if self.claim.first {
+            self.claim.kept = self.found;
+            self.keep = true;
+        }
+    }
+
     /// Leaves the first `received` bytes for the next put.
     pub(super) fn keep(mut self, received: u64) -> io::Result<()> {
         if self.copy.is_some() {
             return Ok(());
         }
         self.sync_data(received)?;
-        let shared = &self.shared;
-        shared.disk.sync_folder(PARTIAL)?;
-        *lock(&shared.used) += received;
-        lock(&shared.partials).insert(self.cid, received);
+        self.shared.disk.sync_folder(PARTIAL)?;
+        self.claim.kept = received;
         self.keep = true;
         Ok(())
     }
@@ -152,9 +197,6 @@ impl Drop for Partial {
             if let Err(error) = remove_if_there(&*shared.disk, &self.path(part)) {
                 tracing::warn!(%error, cid = %self.cid, "could not remove an unfinished piece");
             }
-        }
-        if self.copy.is_none() {
-            lock(&shared.arriving).remove(&self.cid);
         }
     }
 }

@@ -114,11 +114,7 @@ impl Store {
     /// # Errors
     /// If index or log cannot be read.
     pub fn certificate(&self, cid: &BlockId) -> Result<Option<Vec<u8>>, ReadError> {
-        let Some(place) = self.shared.index.certificate(cid)? else { return Ok(None) };
-        match self.shared.record(place)? {
-            Record::Certificate(_, bytes) => Ok(Some(bytes)),
-            _ => Err(ReadError::Log(io::ErrorKind::InvalidData.into())),
-        }
+        self.shared.certificate(cid)
     }
 
     /// Pieces of which a certificate is kept and that are not here: what this node should fetch.
@@ -151,6 +147,14 @@ impl Store {
 }
 
 impl Shared {
+    pub(super) fn certificate(&self, cid: &BlockId) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(place) = self.index.certificate(cid)? else { return Ok(None) };
+        match self.record(place)? {
+            Record::Certificate(_, bytes) => Ok(Some(bytes)),
+            _ => Err(ReadError::Log(io::ErrorKind::InvalidData.into())),
+        }
+    }
+
     /// Whether the bytes of a piece are there in full length.
     pub(super) fn is_there(&self, row: &PieceRow) -> io::Result<bool> {
         if row.own {

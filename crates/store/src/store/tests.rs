@@ -36,7 +36,7 @@ fn root_of(bytes: &[u8]) -> PieceRoot {
 }
 
 fn options() -> Options {
-    Options { quota: QUOTA, scratch: std::env::temp_dir(), draw_key: Arc::new(|| Ok([5; 32])) }
+    Options { quota: QUOTA, headroom: 0, scratch: std::env::temp_dir(), draw_key: Arc::new(|| Ok([5; 32])) }
 }
 
 fn open(disk: &MemoryDisk) -> Store {
@@ -71,7 +71,7 @@ fn put(store: &Store, (cid, piece): &(BlockId, Vec<u8>)) -> Result<Checked, PutE
 
 fn certify(store: &Store, cid: BlockId, bytes: &[u8]) -> Result<(), CommitError> {
     let (sender, receiver) = mpsc::channel();
-    store.certify(cid, bytes.to_vec(), move |result| sender.send(result).unwrap());
+    store.certify(cid, bytes.to_vec(), |_| true, move |result| sender.send(result).unwrap());
     store.commit();
     receiver.try_recv().unwrap()
 }

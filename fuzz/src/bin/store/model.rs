@@ -76,7 +76,10 @@ pub(crate) struct Known {
 pub(crate) enum Change {
     Put(Number, Option<u8>),
     Promise(Number, u8),
+    /// A certificate, if it is larger than the one that is kept.
     Certify(Number, u8),
+    /// A certificate, if there is none.
+    CertifyFirst(Number, u8),
     Collect(u8),
 }
 
@@ -115,7 +118,11 @@ impl Model {
             Change::Promise(number, until) => {
                 self.of(*number).promises.insert(*until);
             }
-            Change::Certify(number, byte) => self.of(*number).certificate = Some(*byte),
+            Change::Certify(number, byte) => {
+                let kept = &mut self.of(*number).certificate;
+                *kept = (*kept).max(Some(*byte));
+            }
+            Change::CertifyFirst(number, byte) => drop(self.of(*number).certificate.get_or_insert(*byte)),
             Change::Collect(epoch) => {
                 self.known.retain(|_, known| !known.held || known.until() > *epoch);
             }
@@ -199,7 +206,7 @@ fn check(number: Number, known: &Known, found: &Known, uncertain: &[Change]) {
             Change::Promise(other, until) if *other == number => {
                 promises.insert(*until);
             }
-            Change::Certify(other, byte) if *other == number => {
+            Change::Certify(other, byte) | Change::CertifyFirst(other, byte) if *other == number => {
                 certificates.insert(Some(*byte));
             }
             _ => {}

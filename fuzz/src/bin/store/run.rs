@@ -44,7 +44,7 @@ pub(crate) static EMPTY: LazyLock<MemoryDisk> = LazyLock::new(|| {
 });
 
 fn open(disk: &MemoryDisk) -> Option<Store> {
-    let options = Options { quota: QUOTA, scratch: env::temp_dir(), draw_key: Arc::new(|| Ok([5; 32])) };
+    let options = Options { quota: QUOTA, headroom: 0, scratch: env::temp_dir(), draw_key: Arc::new(|| Ok([5; 32])) };
     match Store::over(Arc::new(disk.clone()), options) {
         Ok(store) => Some(store),
         Err(_) if is_out(disk) => None,
@@ -109,12 +109,13 @@ impl Run {
                 let (number, byte) = (number(script), script.byte());
                 let given = self.expect(Change::Certify(number, byte));
                 let done = move |result| put(&given, commit_answer(result));
-                self.store.certify(PIECES[number].cid, certificate(byte), done);
+                let replaces = move |kept: Option<&[u8]>| kept.is_none_or(|kept| kept[0] < byte);
+                self.store.certify(PIECES[number].cid, certificate(byte), replaces, done);
                 self.flush_perhaps(script);
             }
             6 => {
                 let (number, byte) = (number(script), script.byte());
-                put(&self.expect(Change::Certify(number, byte)), Answer::Done);
+                put(&self.expect(Change::CertifyFirst(number, byte)), Answer::Done);
                 self.store.certify_lazily(PIECES[number].cid, certificate(byte));
                 self.flush_perhaps(script);
             }
@@ -251,7 +252,7 @@ impl Run {
             let answer = answer.lock().expect("nobody panics").take().expect("everybody is answered");
             match answer {
                 // Nobody is told what became of a certificate that nobody waits for; it may fail with the power.
-                Answer::Done if out && matches!(change, Change::Certify(..)) => {
+                Answer::Done if out && matches!(change, Change::CertifyFirst(..)) => {
                     self.model.uncertain.push(change)
                 }
                 Answer::Done => {

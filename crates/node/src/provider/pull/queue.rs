@@ -26,6 +26,8 @@ struct Lacking {
 pub(super) struct Queue {
     lacking: BTreeMap<BlockId, Lacking>,
     overflowed: bool,
+    /// When it was filled last.
+    filled: Option<Instant>,
 }
 
 impl Queue {
@@ -40,19 +42,26 @@ impl Queue {
         }
     }
 
-    /// Whether nothing is left of a queue that could not take everything: time to fill it again.
-    pub(super) fn is_to_be_filled(&self) -> bool {
-        self.overflowed && self.lacking.is_empty()
+    /// Whether nothing is left of a queue that could not take everything, and [`PAUSE_MIN`] has passed since it was filled:
+    /// what failed then is tried again, and would be at once.
+    pub(super) fn is_to_be_filled(&self, now: Instant) -> bool {
+        self.refill_due().is_some_and(|due| due <= now)
+    }
+
+    fn refill_due(&self) -> Option<Instant> {
+        let empty = self.overflowed && self.lacking.is_empty();
+        self.filled.filter(|_| empty).map(|filled| filled + PAUSE_MIN)
     }
 
     /// It is about to be filled with everything that is lacking.
-    pub(super) fn fill(&mut self) {
+    pub(super) fn fill(&mut self, now: Instant) {
         self.overflowed = false;
+        self.filled = Some(now);
     }
 
-    /// When the next piece is due.
+    /// When there is something to do next.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.lacking.values().filter_map(|lacking| lacking.due).min()
+        self.lacking.values().filter_map(|lacking| lacking.due).chain(self.refill_due()).min()
     }
 
     /// The next piece that is due. It stays here until it is [`done`](Self::done) or has [`failed`](Self::failed).
@@ -126,16 +135,18 @@ mod tests {
     #[test]
     fn a_full_queue_forgets_what_fails_and_is_filled_again_when_it_is_empty() {
         let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.fill(now);
         (0..=WAITING_MAX).for_each(|number| queue.want(cid(number), now));
-        assert!(!queue.is_to_be_filled());
+        assert!(!queue.is_to_be_filled(now + PAUSE_MIN));
         let mut taken = 0;
         while let Some(cid) = queue.take(now) {
             taken += 1;
             queue.failed(&cid, now);
         }
-        assert_eq!((taken, queue.next_due()), (WAITING_MAX, None));
-        assert!(queue.is_to_be_filled());
-        queue.fill();
-        assert!(!queue.is_to_be_filled());
+        assert_eq!((taken, queue.next_due()), (WAITING_MAX, Some(now + PAUSE_MIN)));
+        assert!(!queue.is_to_be_filled(now), "a node that is full would try without end");
+        assert!(queue.is_to_be_filled(now + PAUSE_MIN));
+        queue.fill(now + PAUSE_MIN);
+        assert!(!queue.is_to_be_filled(now + 2 * PAUSE_MIN));
     }
 }

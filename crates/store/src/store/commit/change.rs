@@ -6,9 +6,12 @@ use holdfast_core::id::Epoch;
 
 use super::Writer;
 use crate::index::{Changes, PieceRow, Place};
-use crate::log::{PieceHead, Promise, Record};
+use crate::log::{PAYLOAD_BYTES_MAX, PieceHead, Promise, Record};
 use crate::spill::SpillLog;
 use crate::store::draft::{self, PLACED_LEN, Reservation};
+
+/// Whether a certificate shall take the place of the one that is kept, or of none.
+pub(in crate::store) type Replaces = Box<dyn Fn(Option<&[u8]>) -> bool + Send>;
 
 /// Something to be made durable.
 pub(in crate::store) enum Change {
@@ -17,9 +20,11 @@ pub(in crate::store) enum Change {
         cid: BlockId,
         promise: Promise,
     },
+    /// A certificate takes the place of another, if it shall.
     Certificate {
         cid: BlockId,
         bytes: Vec<u8>,
+        replaces: Replaces,
     },
     /// A piece goes, unless a promise lasts beyond this epoch by now.
     Remove {
@@ -44,6 +49,8 @@ pub(in crate::store) struct Addition {
     pub(in crate::store) promise: Option<Promise>,
     /// Bytes reserved for it, which count as held from now on.
     pub(in crate::store) reserved: Reservation,
+    /// Bytes of the piece, if a row of it was there when it was committed: its content had been lost.
+    pub(in crate::store) before: Option<u64>,
 }
 
 impl Change {
@@ -54,6 +61,19 @@ impl Change {
             Self::Move { body, .. } => body.len() + 512,
             _ => 512,
         }
+    }
+
+    /// Whether its records keep to the limits of the log.
+    pub(super) fn fits(&self) -> bool {
+        let payload = match self {
+            Self::Add(Addition { promise, .. }) => {
+                promise.as_ref().map_or(0, |promise| promise.statement.len())
+            }
+            Self::Promise { promise, .. } => promise.statement.len(),
+            Self::Certificate { bytes, .. } => bytes.len(),
+            Self::Remove { .. } | Self::Move { .. } => 0, // no text of others, or taken from the log
+        };
+        payload <= PAYLOAD_BYTES_MAX
     }
 
     pub(super) fn append(&self, writer: &Writer, buffer: &mut Vec<u8>) -> Vec<Place> {
@@ -75,7 +95,9 @@ impl Change {
                 }
             }
             Self::Promise { cid, promise } => append(&Record::Promise(*cid, promise.clone()), [&[], &[]]),
-            Self::Certificate { cid, bytes } => append(&Record::Certificate(*cid, bytes.clone()), [&[], &[]]),
+            Self::Certificate { cid, bytes, .. } => {
+                append(&Record::Certificate(*cid, bytes.clone()), [&[], &[]]);
+            }
             Self::Remove { cid, .. } => append(&Record::Removal(*cid), [&[], &[]]),
             Self::Move { record, body, .. } => append(record, [body, &[]]),
         }

@@ -213,11 +213,58 @@ fn of_two_puts_in_one_group_none_is_acknowledged_before_the_sync() {
 #[test]
 fn a_failed_sync_is_not_asked_again() {
     let (store, disk) = memory();
-    put(&store, &piece(1, 1000)).unwrap();
-    disk.leave_room(Some(200));
-    assert!(put(&store, &piece(2, 1000)).is_err());
-    disk.leave_room(None);
-    put(&store, &piece(3, 1000)).unwrap();
+    let [first, second, third] = [piece(1, 1000), piece(2, 1000), piece(3, 1000)];
+    put(&store, &first).unwrap();
+    disk.fail_next_sync();
+    let error = put(&store, &second).unwrap_err();
+    assert!(matches!(error, PutError::Commit(CommitError::Log(_))), "{error:?}");
+    assert_eq!(store.held(&second.0).unwrap(), None);
+    put(&store, &third).unwrap();
     let segments = disk.paths().iter().filter(|path| path.starts_with("log/")).count();
     assert_eq!(segments, 2, "after a failure the log goes on in a new segment");
+    let store = open(&disk.after_power_cut(|_| 0));
+    let held = [&first, &second, &third].map(|(cid, _)| store.held(cid).unwrap().is_some());
+    assert_eq!(held, [true, false, true]);
+}
+
+/// A process that is killed between a write and its sync leaves bytes that the next one can read, and that are nowhere
+/// else: they were taken for durable.
+#[test]
+fn what_a_killed_process_wrote_is_synced_before_it_counts() {
+    for writes in 0.. {
+        let disk = MemoryDisk::default();
+        let (before, at_the_end) = (piece(1, 1000), piece(2, 1000));
+        put(&open(&disk), &before).unwrap();
+        disk.die_after(writes);
+        let store = Store::over(Arc::new(disk.clone()), options());
+        let lived = store.is_ok_and(|store| put(&store, &at_the_end).is_ok());
+        disk.only_the_process_died();
+        put(&open(&disk), &at_the_end).unwrap();
+        check(&disk.after_power_cut(|_| 0), &[before, at_the_end], &format!("killed after {writes} writes"));
+        if lived {
+            assert!(writes > 3, "{writes} writes are too few for what was done");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_resumed_put_has_the_room_that_it_was_given() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk);
+    let (cid, bytes, _) = piece_of_blocks();
+    let root = root_of(&bytes);
+    let mut draft = store.draft(cid, bytes.len() as u64).unwrap();
+    draft.push(&bytes[..bytes.len() / 2]).unwrap();
+    draft.suspend().unwrap();
+    disk.leave_room(Some(bytes.len() as u64));
+    let mut draft = store.draft(cid, bytes.len() as u64).unwrap();
+    let other = disk.create("other").unwrap();
+    assert_eq!(
+        other.reserve(bytes.len() as u64 / 2 + 1).unwrap_err().kind(),
+        std::io::ErrorKind::StorageFull
+    );
+    let from = usize::try_from(draft.received()).unwrap();
+    draft.push(&bytes[from..]).unwrap();
+    seal(&store, draft, &root).unwrap();
 }

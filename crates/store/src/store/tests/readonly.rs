@@ -61,6 +61,10 @@ impl Disk for Switched {
         self.changed()?.make_folder(folder)
     }
 
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes()
+    }
+
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         self.changed()?.sync_folder(folder)
     }

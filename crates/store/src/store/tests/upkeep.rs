@@ -277,3 +277,118 @@ fn a_damaged_piece_is_given_up_and_comes_back_with_what_was_promised() {
         }
     }
 }
+
+fn segments(disk: &MemoryDisk) -> usize {
+    disk.paths().iter().filter(|path| path.starts_with("log/")).count()
+}
+
+/// Lets a write fail, after which the log goes on in a new segment.
+fn next_segment(store: &Store, disk: &MemoryDisk) {
+    disk.fail_next_sync();
+    certify(store, piece(200, 1).0, b"lost").unwrap_err();
+}
+
+#[test]
+fn either_copy_of_a_secret_reads_a_segment_of_any_length() {
+    for copy in [4, 36] {
+        let (disk, roomy) = (MemoryDisk::default(), Options { quota: 1 << 30, ..options() });
+        let store = Store::over(Arc::new(disk.clone()), roomy.clone()).unwrap();
+        let pieces: Vec<_> = (0..40).map(|number| piece(number, 200_000)).collect();
+        for piece in &pieces {
+            put(&store, piece).unwrap();
+        }
+        drop(store);
+        disk.damage("log/00000001.seg", |data| data[copy] ^= 1);
+        disk.remove(files::INDEX).unwrap();
+        let store = Store::over(Arc::new(disk), roomy).unwrap();
+        assert!(pieces.iter().all(|(cid, _)| store.block(cid).unwrap().is_some()), "copy at {copy}");
+    }
+}
+
+#[test]
+fn a_segment_with_something_that_is_needed_and_damaged_stays() {
+    let (store, disk) = memory();
+    let (dead, damaged) = (piece(1, 100_000), piece(2, 1000));
+    put(&store, &dead).unwrap();
+    put(&store, &damaged).unwrap();
+    store.promise(damaged.0, promise(9), |result| result.unwrap());
+    store.commit();
+    next_segment(&store, &disk);
+    certify(&store, dead.0, b"begins a segment").unwrap();
+    disk.damage("log/00000001.seg", |data| {
+        let at = data.windows(1000).position(|part| part == [2; 1000]).unwrap();
+        data[at] ^= 1;
+    });
+    let collected = store.collect(Epoch(1)).unwrap();
+    assert_eq!((collected.pieces, collected.segments), (1, 0));
+    assert_eq!(store.check(|_| ()).unwrap().damaged.len(), 1, "it is still known");
+    // Once it is back, nothing keeps the segment.
+    store.discard(&damaged.0).unwrap();
+    put(&store, &damaged).unwrap();
+    assert_eq!(store.collect(Epoch(1)).unwrap().segments, 1);
+    assert!(store.block(&damaged.0).unwrap().is_some());
+}
+
+#[test]
+fn a_lost_segment_does_not_stop_collection() {
+    let (store, disk) = memory();
+    let [lost, dead, kept] = [piece(1, 1000), piece(2, 100_000), piece(3, 1000)];
+    put(&store, &lost).unwrap();
+    next_segment(&store, &disk);
+    put(&store, &dead).unwrap();
+    put(&store, &kept).unwrap();
+    store.promise(kept.0, promise(9), |result| result.unwrap());
+    store.commit();
+    next_segment(&store, &disk);
+    certify(&store, dead.0, b"begins a segment").unwrap();
+    drop(store);
+    disk.remove("log/00000001.seg").unwrap();
+    let store = open(&disk);
+    put(&store, &lost).unwrap();
+    assert_eq!(store.collect(Epoch(1)).unwrap().segments, 1);
+    assert!(store.block(&kept.0).unwrap().is_some());
+}
+
+#[test]
+fn what_no_record_can_hold_is_refused_and_the_log_goes_on() {
+    let (store, _) = memory();
+    let kept = piece(1, 1000);
+    let error = certify(&store, kept.0, &[7; 16_384 - 100]).unwrap_err();
+    assert!(matches!(error, CommitError::TooLong), "{error:?}");
+    certify(&store, kept.0, &[7; crate::log::PAYLOAD_BYTES_MAX]).unwrap();
+    put(&store, &kept).unwrap();
+}
+
+#[test]
+fn of_certificates_that_come_at_once_the_right_one_stays() {
+    let (store, _) = memory();
+    let cid = piece(1, 10).0;
+    let longer = |bytes: &[u8]| {
+        let bytes = bytes.len();
+        move |kept: Option<&[u8]>| kept.is_none_or(|kept| kept.len() < bytes)
+    };
+    for certificate in [&b"three"[..], b"fourfour", b"two", b"three"] {
+        store.certify(cid, certificate.to_vec(), longer(certificate), |result| result.unwrap());
+    }
+    store.certify_lazily(cid, b"unchecked".to_vec());
+    store.commit();
+    assert_eq!(store.certificate(&cid).unwrap().as_deref(), Some(&b"fourfour"[..]));
+}
+
+#[test]
+fn a_full_disk_does_not_fill_with_segments() {
+    let (store, disk) = memory();
+    let kept = piece(1, 1000);
+    put(&store, &kept).unwrap();
+    disk.leave_room(Some(100));
+    for _ in 0..5 {
+        certify(&store, kept.0, &[7; 200]).unwrap_err();
+    }
+    assert!(segments(&disk) <= 2, "{:?}", disk.paths());
+    disk.leave_room(None);
+    certify(&store, kept.0, &[7; 200]).unwrap();
+    drop(store);
+    let store = open(&disk);
+    assert_eq!(segments(&disk), 2, "one with records, and the last");
+    assert!(store.block(&kept.0).unwrap().is_some());
+}
