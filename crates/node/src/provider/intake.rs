@@ -1,22 +1,24 @@
 //! Performs what the intake machine of one put decides.
 
+use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use holdfast_core::block::BlockId;
 use holdfast_core::codec;
 use holdfast_core::explain;
-use holdfast_net::frames::{Frame, FrameError};
+use holdfast_net::frames::{Frame, FrameError, FrameWriter};
 use holdfast_net::link::Link;
 use holdfast_proofs::statement::Statement;
 use holdfast_protocol::intake::{Effect, Input, Intake, Room};
 use holdfast_protocol::put::{EAGER_BYTES, PutReply, PutRequest, Reason, Refusal};
 use holdfast_store::log::Promise;
 use holdfast_store::store::{PieceDraft, PutError, SMALL_BYTES};
+use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::links::Ending;
+use super::links::{Ending, TAKE_MAX, in_time};
 use super::{Provider, blocking};
 
 /// What a client is told of trouble that only the operator can mend.
@@ -31,16 +33,18 @@ pub(super) async fn run(provider: &Arc<Provider>, link: &mut Link, stop: &Cancel
     let conversation = Conversation {
         provider: provider.clone(),
         link,
+        stop,
         draft: None,
         data: Vec::new(),
         ending: Ending::Broken,
     };
-    conversation.run(started, stop).await
+    conversation.run(started).await
 }
 
 struct Conversation<'a> {
     provider: Arc<Provider>,
     link: &'a mut Link,
+    stop: &'a CancellationToken,
     draft: Option<PieceDraft>,
     /// The data frame that arrived last.
     data: Vec<u8>,
@@ -48,13 +52,13 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    async fn run(mut self, started: Instant, stop: &CancellationToken) -> Ending {
+    async fn run(mut self, started: Instant) -> Ending {
         let provider = self.provider.clone();
         let mut intake = Intake::new(started.elapsed(), &provider.committee, provider.node);
         let mut effects = Vec::new();
         while !intake.is_closed() {
             let due = intake.deadline().map(|due| started + due);
-            let input = self.receive(due, stop).await;
+            let input = self.receive(due).await;
             intake.step(started.elapsed(), input, &mut effects);
             // An effect may ask a question; its answer may bring further effects.
             while !effects.is_empty() {
@@ -68,7 +72,7 @@ impl Conversation<'_> {
         self.ending
     }
 
-    async fn receive(&mut self, due: Option<Instant>, stop: &CancellationToken) -> Input {
+    async fn receive(&mut self, due: Option<Instant>) -> Input {
         let late = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -77,7 +81,7 @@ impl Conversation<'_> {
         };
         let frame = tokio::select! {
             biased;
-            () = stop.cancelled() => return Input::Lost,
+            () = self.stop.cancelled() => return Input::Lost,
             frame = self.link.reader.read::<PutRequest>(&mut self.data) => frame,
             () = late => return Input::Tick,
         };
@@ -114,9 +118,10 @@ impl Conversation<'_> {
                     tracing::info!(reason = refusal.reason.name(), detail = %refusal.detail, "refused a put");
                     self.ending = Ending::Refused;
                 }
-                match self.link.writer.message(&reply).await {
+                match answer(&mut self.link.writer, &reply, TAKE_MAX, self.stop).await {
                     Ok(()) => None,
                     Err(error) => {
+                        self.ending = Ending::Broken;
                         tracing::debug!(peer = %self.link.peer(), %error, "could not answer a put");
                         Some(Input::Lost)
                     }
@@ -135,7 +140,9 @@ impl Conversation<'_> {
                 None
             }
             Effect::Close => {
-                self.draft = None;
+                if let Some(draft) = self.draft.take() {
+                    discard(draft).await;
+                }
                 None
             }
         }
@@ -172,13 +179,14 @@ impl Conversation<'_> {
             return Ok(());
         }
         let data = std::mem::take(&mut self.data);
-        let (draft, data, result) = blocking(move || {
-            let result = draft.push(&data);
-            (draft, data, result)
+        // A draft that takes no more is dropped there as well.
+        let (data, pushed) = blocking(move || {
+            let pushed = draft.push(&data).map(|()| draft);
+            (data, pushed)
         })
         .await;
         self.data = data; // its memory serves the next frame
-        result.map_err(|error| refusal(&error))?;
+        let draft = pushed.map_err(|error| refusal(&error))?;
         if let Some(write) = draft.write_beside() {
             drop(tokio::task::spawn_blocking(write)); // the seal waits for it
         }
@@ -218,6 +226,28 @@ impl Conversation<'_> {
     }
 }
 
+/// Sends an answer. A client that does not take it within `limit`, or while the node stops, is as good as gone.
+async fn answer<S: AsyncWrite>(
+    writer: &mut FrameWriter<S>,
+    reply: &PutReply,
+    limit: Duration,
+    stop: &CancellationToken,
+) -> io::Result<()> {
+    tokio::select! {
+        biased; // what can go out at once goes out, also while the node stops
+        sent = in_time(limit, writer.message(reply)) => sent?,
+        () = stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+    }
+}
+
+/// Drops a draft; that of a large piece unlinks its files.
+async fn discard(draft: PieceDraft) {
+    match draft.is_small() {
+        true => drop(draft),
+        false => blocking(move || drop(draft)).await,
+    }
+}
+
 /// What the store keeps of a statement.
 pub(super) fn promise(statement: &Statement) -> Promise {
     Promise { until: statement.retain_until, statement: codec::encode(statement) }
@@ -240,3 +270,6 @@ fn refusal(error: &PutError) -> Refusal {
     };
     Refusal::new(reason, explain(error))
 }
+
+#[cfg(test)]
+mod tests;

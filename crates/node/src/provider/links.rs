@@ -1,5 +1,6 @@
 //! Links: accepted, bounded, and served one conversation after the other.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ const PUTS_MAX: usize = 64;
 const GETS_MAX: usize = 64;
 /// A link on which nothing happens for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
+/// A client that does not take an answer or a block for so long is frozen, or means to hold a place.
+pub(super) const TAKE_MAX: Duration = Duration::from_secs(30);
 /// When the system has no more room for connections, the next one is looked at a little later.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -89,7 +92,7 @@ async fn run(provider: &Arc<Provider>, incoming: Incoming, stop: &CancellationTo
             Start::Put(()) => &places.puts,
             Start::Get(()) => &places.gets,
         };
-        let _place = tokio::select! {
+        let place = tokio::select! {
             biased;
             () = stop.cancelled() => return,
             place = semaphore.acquire() => place.expect("the semaphore is never closed"),
@@ -98,6 +101,7 @@ async fn run(provider: &Arc<Provider>, incoming: Incoming, stop: &CancellationTo
             Start::Put(()) => intake::run(provider, &mut link, stop).await,
             Start::Get(()) => serve::run(provider, &mut link, stop).await,
         };
+        drop(place); // the last word needs none
         match ending {
             Ending::Regular => {}
             Ending::Refused => return link.close_after_last_word().await,
@@ -121,4 +125,9 @@ async fn next(link: &mut Link, stop: &CancellationToken) -> Option<Start> {
         }
         Err(_) => None,
     }
+}
+
+/// Work that a client must take part in, unless it takes too long.
+pub(super) async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> io::Result<T> {
+    tokio::time::timeout(limit, work).await.map_err(|_| io::ErrorKind::TimedOut.into())
 }

@@ -11,12 +11,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Provider;
-use super::links::Ending;
+use super::links::{Ending, TAKE_MAX, in_time};
 
 /// A client that asks for nothing for so long is closed.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
-/// A client that does not take a block for so long is frozen, or means to hold a place.
-const TAKE_MAX: Duration = Duration::from_secs(30);
 
 /// Serves one fetch.
 pub(super) async fn run(provider: &Arc<Provider>, link: &mut Link, stop: &CancellationToken) -> Ending {
@@ -58,10 +56,6 @@ async fn conversation(provider: &Arc<Provider>, link: &mut Link) -> Result<Endin
         }
         in_time(TAKE_MAX, link.writer.flush()).await??;
     }
-}
-
-async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> std::io::Result<T> {
-    tokio::time::timeout(limit, work).await.map_err(|_| std::io::ErrorKind::TimedOut.into())
 }
 
 /// Begins to read a block into `data`, and says whether it is here. What cannot be read is missing to the client and an
