@@ -110,6 +110,8 @@ enum State {
     Held {
         offer: Offer,
         root: PieceRoot,
+        /// When the client was told.
+        since: Duration,
         passed: u64,
     },
     Persisting(Statement),
@@ -151,8 +153,11 @@ impl<'a> Intake<'a> {
     pub fn deadline(&self) -> Option<Duration> {
         match &self.state {
             State::Opening => Some(self.heard + SILENCE_MAX),
+            // A client that does not know the root by then closes the link, and comes back with it.
+            State::Held { since, passed, .. } => {
+                Some((self.heard + SILENCE_MAX).min(too_slow_at(*since, *passed)))
+            }
             // Before the seal, the client may have to read what it did not send.
-            State::Held { offer, .. } => Some(self.heard + SILENCE_MAX + check_time(offer.piece_bytes)),
             State::Receiving { offer, received, .. } if *received == offer.piece_bytes => {
                 Some(self.heard + SILENCE_MAX + check_time(offer.piece_bytes))
             }
@@ -208,6 +213,8 @@ impl<'a> Intake<'a> {
         out: &mut Vec<Effect>,
     ) -> Result<State, Refusal> {
         match (state, input) {
+            // It moves nothing, and would be taken for a sign of life.
+            (_, Input::Data(0)) => Err(Refusal::new(Reason::Protocol, "empty data frame")),
             (State::Opening, Input::Request(PutRequest::Open(offer))) => {
                 self.admit(&offer)?;
                 out.push(Effect::Reserve { cid: offer.cid, bytes: offer.piece_bytes });
@@ -221,7 +228,7 @@ impl<'a> Intake<'a> {
                 Room::Held(root, bytes) => {
                     check_length(bytes, offer.piece_bytes)?;
                     out.push(Effect::Reply(PutReply::Accept(bytes)));
-                    Ok(State::Held { offer, root, passed: 0 })
+                    Ok(State::Held { offer, root, since: now, passed: 0 })
                 }
                 Room::Refused(refusal) => Err(refusal),
             },
@@ -246,9 +253,9 @@ impl<'a> Intake<'a> {
                 out.push(Effect::Persist(statement.clone()));
                 Ok(State::Persisting(statement))
             }
-            (State::Held { offer, root, passed }, Input::Data(bytes)) => {
+            (State::Held { offer, root, since, passed }, Input::Data(bytes)) => {
                 let passed = add(passed, bytes, &offer)?;
-                Ok(State::Held { offer, root, passed })
+                Ok(State::Held { offer, root, since, passed })
             }
             (State::Held { offer, root, .. }, Input::Request(PutRequest::Seal(client_root))) => {
                 if root != client_root {

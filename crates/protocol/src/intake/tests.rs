@@ -1,4 +1,5 @@
 use super::*;
+use crate::pace::GRACE;
 use holdfast_core::block::Codec;
 use holdfast_core::id::{CommitteeId, Epoch};
 use holdfast_proofs::profile::Profile;
@@ -156,6 +157,40 @@ fn silence_and_a_trickle_end_a_put() {
         panic!("{out:?}")
     };
     assert_eq!(refusal.reason, Reason::Pace);
+}
+
+/// One empty frame every 29 seconds kept a place for ever.
+#[test]
+fn empty_frames_are_no_sign_of_life() {
+    let case = Case::new();
+    let [first, second] = data(100);
+    let ready = Input::Room(Room::Ready(0));
+    let held = Input::Room(Room::Held(ROOT, 100));
+    for mut inputs in [vec![], vec![ready.clone()], vec![ready, first, second], vec![held]] {
+        inputs.push(Input::Data(0));
+        assert_eq!(refused(&case.run(&inputs)), Some(Reason::Protocol), "{inputs:?}");
+    }
+}
+
+/// Nothing but the length of the piece bounded the time to pass it by.
+#[test]
+fn a_put_of_a_piece_that_is_held_keeps_to_the_pace() {
+    let case = Case::new();
+    let mut offer = case.offer.clone();
+    offer.piece_bytes = 1 << 40;
+    let mut intake = Intake::new(Duration::ZERO, &case.network.committee, case.node(0));
+    let (began, mut out) = (Duration::from_secs(9), Vec::new());
+    intake.step(Duration::ZERO, Input::Request(PutRequest::Open(offer)), &mut out);
+    intake.step(began, Input::Room(Room::Held(ROOT, 1 << 40)), &mut out);
+    assert_eq!(intake.deadline(), Some(began + SILENCE_MAX), "silence");
+    // A byte now and then is no silence, but too little.
+    for second in (10..began.as_secs() + 30).step_by(10) {
+        intake.step(Duration::from_secs(second), Input::Data(1), &mut out);
+    }
+    assert_eq!(intake.deadline(), Some(began + GRACE), "a trickle");
+    out.clear();
+    intake.step(began + GRACE, Input::Tick, &mut out);
+    assert_eq!(refused(&out), Some(Reason::Pace));
 }
 
 #[test]
