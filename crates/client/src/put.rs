@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use holdfast_net::Net;
 use holdfast_net::frames::{FrameReader, FrameWriter};
-use holdfast_net::link::{Link, LinkStream};
+use holdfast_net::link::{self, Link, LinkStream};
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::StatementError;
-use holdfast_protocol::dispersal::{Dispersal, Effect, Input, Outcome, Wait};
+use holdfast_protocol::dispersal::{self, Dispersal, Effect, Input, Outcome, Wait};
 use holdfast_protocol::link::Start;
 use holdfast_protocol::put::{Offer, PutReply, PutRequest};
 use holdfast_store::source::{Plan, SourceError};
@@ -23,6 +23,8 @@ use crate::network::Network;
 const EVENTS: usize = 1024;
 /// Orders waiting for one slot's link: there are never more than four.
 const ORDERS: usize = 8;
+/// A link has all the time to open that the machine waits for it, and no more.
+const _: () = assert!(link::DIAL_WINDOW.as_nanos() == dispersal::DIAL_WINDOW.as_nanos());
 /// Certificates are on their way to the slots by then, or the slots do without.
 const END_WINDOW: Duration = Duration::from_secs(2);
 

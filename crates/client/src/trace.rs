@@ -13,6 +13,7 @@ use holdfast_core::block::BlockId;
 use holdfast_core::codec::Bounded;
 use holdfast_net::Net;
 use holdfast_net::frames::{Frame, FrameError};
+use holdfast_net::link::DIAL_WINDOW;
 use holdfast_proofs::certificate::CertificateError;
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::slots::{self, Bucket};
@@ -26,8 +27,6 @@ use crate::network::Network;
 
 /// Who does not send the root block by then is passed over: at most 2 MiB.
 const BLOCK_WINDOW: Duration = Duration::from_secs(20);
-/// Who cannot be connected to by then is given up.
-const DIAL_WINDOW: Duration = Duration::from_secs(5);
 
 /// What was found on the way.
 #[derive(Debug)]

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
@@ -28,8 +30,10 @@ const READ_BYTES: usize = 128 << 10;
 const WRITE_BYTES: usize = 512 << 10;
 /// Links kept for later, per peer: as many conversations as run at once with one provider.
 const IDLE_LINKS: usize = 64;
-/// A connection with its handshake is there by then, or not at all.
-const DIAL_WINDOW: Duration = Duration::from_secs(5);
+/// A connection with its handshake is there by then, whichever address it goes to, or not at all.
+pub const DIAL_WINDOW: Duration = Duration::from_secs(5);
+/// When the next address of a peer is dialed as well, at the latest: most handshakes are over by then.
+const DIAL_STAGGER: Duration = Duration::from_secs(1);
 /// A handshake that takes longer is not meant.
 const HANDSHAKE_WINDOW: Duration = Duration::from_secs(10);
 
@@ -101,7 +105,8 @@ impl Links {
         Self(Arc::new(Pool { key, peers: Mutex::default() }))
     }
 
-    /// A link to the peer: one that is idle, or a new one to the first of its `/tls` addresses that answers.
+    /// A link to the peer: one that is idle, or a new one to whichever of its `/tls` addresses answers first. All of them
+    /// are dialed within [`DIAL_WINDOW`], one after the other.
     ///
     /// # Errors
     /// If no address answers as this peer.
@@ -109,15 +114,41 @@ impl Links {
         if let Some(link) = self.take_idle(&peer) {
             return Ok(link);
         }
+        let addresses: Vec<_> = addresses.iter().filter_map(socket).collect();
         let mut failure = None;
-        for address in addresses.iter().filter_map(socket) {
-            match tokio::time::timeout(DIAL_WINDOW, self.dial(peer, address)).await {
-                Ok(Ok(link)) => return Ok(link),
-                Ok(Err(error)) => failure = Some(format!("{error} at {address}")),
-                Err(_) => failure = Some(format!("no answer in time at {address}")),
+        let dialed = self.dial_staggered(peer, &addresses, &mut failure);
+        match tokio::time::timeout(DIAL_WINDOW, dialed).await {
+            Ok(Some(link)) => Ok(link),
+            Ok(None) => {
+                Err(OpenError::Connect(failure.unwrap_or_else(|| "no address for data is known".into())))
+            }
+            Err(_) => Err(OpenError::Connect(format!("no answer in time at {}", list(&addresses)))),
+        }
+    }
+
+    /// Dials one address after the other, the next one when one has failed or has not answered for a while; `None` if all
+    /// have failed, the last as `failure` says.
+    async fn dial_staggered(
+        &self,
+        peer: PeerId,
+        addresses: &[SocketAddr],
+        failure: &mut Option<String>,
+    ) -> Option<Link> {
+        // Many addresses follow each other sooner, so that the last has its time as well.
+        let parts = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let stagger = DIAL_STAGGER.min(DIAL_WINDOW / parts);
+        let mut left = addresses.iter().copied();
+        let mut dials = FuturesUnordered::new();
+        loop {
+            dials.extend(left.next().map(async |address| (address, self.dial(peer, address).await)));
+            tokio::select! {
+                ended = dials.next() => match ended? {
+                    (_, Ok(link)) => return Some(link),
+                    (address, Err(error)) => *failure = Some(format!("{error} at {address}")),
+                },
+                () = tokio::time::sleep(stagger), if left.len() > 0 => {}
             }
         }
-        Err(OpenError::Connect(failure.unwrap_or_else(|| "no address for data is known".into())))
     }
 
     /// Keeps a link whose conversation has come to its regular end.
@@ -225,6 +256,10 @@ impl Incoming {
         let peer = tls::peer(stream.get_ref().1).map_err(io::Error::other)?;
         Ok(Link::new(stream.into(), peer, probe))
     }
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Sets a socket up, and makes a second handle to it.

@@ -40,7 +40,7 @@ const TAIL_MAX: Duration = Duration::from_secs(10);
 mod slot;
 
 use slot::Slot;
-pub use slot::SlotFailure;
+pub use slot::{DIAL_WINDOW, SlotFailure};
 
 /// How long to go on after the certificate is possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

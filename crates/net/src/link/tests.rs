@@ -86,6 +86,36 @@ async fn another_peer_at_the_address_is_refused() {
     server.abort();
 }
 
+/// The one address took the whole window that the caller had for the peer.
+#[tokio::test]
+async fn an_address_that_never_answers_does_not_hide_the_next() {
+    let (listener, peer) = listen().await;
+    // The system takes the connection; nobody ever does the handshake.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let silent_address = format!("/ip4/127.0.0.1/tcp/{port}/tls").parse().unwrap();
+    let addresses = [silent_address, listener.address().clone()];
+    let server = tokio::spawn(echo(listener));
+    let links = Links::new(Keypair::generate_ed25519());
+    let opened = tokio::time::timeout(DIAL_WINDOW - DIAL_STAGGER, links.open(peer, &addresses)).await;
+    assert!(opened.expect("the second is dialed in time").is_ok());
+    server.abort();
+}
+
+#[tokio::test]
+async fn an_address_that_refuses_is_followed_by_the_next_at_once() {
+    let (listener, peer) = listen().await;
+    let refusing = "/ip4/127.0.0.1/tcp/1/tls".parse().unwrap();
+    let addresses = [refusing, listener.address().clone()];
+    let server = tokio::spawn(echo(listener));
+    let links = Links::new(Keypair::generate_ed25519());
+    let opened = tokio::time::timeout(DIAL_STAGGER, links.open(peer, &addresses)).await;
+    assert!(opened.expect("no stagger").is_ok());
+    let none = links.open(peer, &addresses[..1]).await;
+    assert!(matches!(none, Err(OpenError::Connect(_))));
+    server.abort();
+}
+
 #[tokio::test]
 async fn garbage_instead_of_a_handshake_is_refused() {
     let (listener, _) = listen().await;

@@ -6,8 +6,8 @@ use crate::pace::{check_time, sync_time, too_slow_at};
 use crate::put::Refusal;
 
 /// A connection that is not there by then is lost. Loopback takes milliseconds, the far side of the world one
-/// second with handshake.
-const DIAL_WINDOW: Duration = Duration::from_secs(5);
+/// second with handshake. A peer with several addresses has it once, for all of them.
+pub const DIAL_WINDOW: Duration = Duration::from_secs(5);
 /// No byte accepted for so long means that the slot is frozen.
 const STALL_WINDOW: Duration = Duration::from_secs(10);
 /// From `Seal` to `Receipt`: a slow disk needs that long to sync a large piece.
