@@ -16,6 +16,7 @@ use holdfast_store::source::{Plan, SourceError};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::ask;
 use crate::feed::{Feed, Follower};
 use crate::network::Network;
 
@@ -136,8 +137,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         loop {
             for effect in std::mem::take(&mut effects) {
                 if effect == Effect::Done {
-                    self.end().await;
-                    return Ok(self.machine.into_outcome());
+                    return Ok(self.end().await);
                 }
                 self.perform(effect);
             }
@@ -246,18 +246,26 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         self.root_task = Some(task);
     }
 
-    /// Lets the last messages go out.
-    async fn end(&mut self) {
+    /// Lets the last messages go out. Slots that signed and are gone are given the certificate by a question.
+    async fn end(mut self) -> Outcome {
         if let Some(task) = self.root_task.take() {
             task.abort();
         }
         for slot in &mut self.slots {
             slot.orders = None;
         }
+        let outcome = self.machine.into_outcome();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(END_WINDOW, ended).await.is_err() {
+        let given = async {
+            if let Some(certificate) = &outcome.certificate {
+                ask::give_to(self.net, self.network, certificate, outcome.departed.iter().copied()).await;
+            }
+        };
+        let all = async { tokio::join!(ended, given) };
+        if tokio::time::timeout(END_WINDOW, all).await.is_err() {
             tracing::info!("a slot did not take the certificate in time");
         }
+        outcome
     }
 }
 

@@ -11,7 +11,8 @@
 //!   Only if that fails are they checked one by one, and the liars dropped.
 //! - After q, [`Wait::Quorum`] keeps feeding the tail for min(10 s, 0.5 s + 0.5 × elapsed), [`Wait::All`] until every
 //!   slot has answered or failed.
-//! - At the end, every slot that signed is given the certificate.
+//! - At the end, every slot that signed is given the certificate; those whose links are gone by then, because providers do
+//!   not wait for ever, are named in the outcome.
 //! - When q can no longer be reached, it ends at once.
 
 use std::time::Duration;
@@ -96,6 +97,8 @@ pub struct Outcome {
     pub certificate: Option<ValidCertificate>,
     /// Per slot, in order: its member's place in the committee, and why it gave no receipt.
     pub slots: Vec<(usize, Option<SlotFailure>)>,
+    /// Slots that signed and whose links were lost before they could be given the certificate.
+    pub departed: Vec<u16>,
     /// How many receipts a certificate needs.
     pub needed: u16,
 }
@@ -204,15 +207,17 @@ impl<'a> Dispersal<'a> {
 
     /// What came of it, after [`Effect::Done`] or when the caller gives up.
     pub fn into_outcome(self) -> Outcome {
+        let departed =
+            (0..self.profile.n).filter(|slot| self.slots[usize::from(*slot)] == Slot::Departed).collect();
         let slots = self.places.into_iter().zip(self.slots).map(|(place, slot)| {
             let failure = match slot {
-                Slot::Receipted => None,
+                Slot::Receipted | Slot::Departed => None,
                 Slot::Failed(failure) => Some(failure),
                 _ => Some(SlotFailure::Unfinished),
             };
             (place, failure)
         });
-        Outcome { certificate: self.certificate, slots: slots.collect(), needed: self.profile.q }
+        Outcome { certificate: self.certificate, slots: slots.collect(), departed, needed: self.profile.q }
     }
 
     fn slot(&mut self, slot: u16) -> &mut Slot {
@@ -255,7 +260,7 @@ impl<'a> Dispersal<'a> {
             (Slot::Receipted, PutReply::Receipt(signature)) if planted::is(Bug::AcceptDuplicateSigner) => {
                 self.receipt(slot, signature, out);
             }
-            (Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. } | Slot::Held, _) => {}
+            (Slot::Failed(_) | Slot::Receipted | Slot::Departed | Slot::Resting { .. } | Slot::Held, _) => {}
             (_, PutReply::Refuse(refusal)) => self.fail(slot, SlotFailure::Refused(refusal), out),
             _ => self.fail(slot, SlotFailure::Misbehaved("sent a message out of place"), out),
         }
@@ -289,7 +294,8 @@ impl<'a> Dispersal<'a> {
 
     /// Slots that may still give a receipt.
     fn pending(&self) -> usize {
-        self.slots.iter().filter(|slot| !matches!(slot, Slot::Receipted | Slot::Failed(_))).count()
+        let over = |slot: &&Slot| matches!(slot, Slot::Receipted | Slot::Departed | Slot::Failed(_));
+        self.slots.len() - self.slots.iter().filter(over).count()
     }
 
     /// Makes the certificate, once there are enough receipts and no more are to be expected in a moment.
@@ -332,8 +338,13 @@ impl<'a> Dispersal<'a> {
     }
 
     fn lost(&mut self, now: Duration, slot: u16, why: String, out: &mut Vec<Effect>) {
-        if matches!(self.slot(slot), Slot::Failed(_) | Slot::Receipted | Slot::Resting { .. } | Slot::Held) {
-            return;
+        match self.slot(slot) {
+            Slot::Failed(_) | Slot::Departed | Slot::Resting { .. } | Slot::Held => return,
+            Slot::Receipted => {
+                *self.slot(slot) = Slot::Departed;
+                return out.push(Effect::Close(slot));
+            }
+            _ => {}
         }
         let attempts = self.attempts[usize::from(slot)];
         if attempts < ATTEMPTS_MAX {
@@ -391,7 +402,7 @@ impl<'a> Dispersal<'a> {
                         out.extend([Effect::Send(slot, keep.clone()), Effect::End(slot)]);
                     }
                     (Slot::Receipted, None) => out.push(Effect::Close(slot)),
-                    (Slot::Failed(_), _) => {}
+                    (Slot::Departed | Slot::Failed(_), _) => {}
                     _ => self.fail(slot, SlotFailure::Unfinished, out),
                 }
             }

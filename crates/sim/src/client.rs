@@ -86,7 +86,7 @@ enum Question {
     Receipt,
 }
 
-/// A slot whose receipt is still to be had.
+/// A slot whose receipt is still to be had, or that signed and left before there was a certificate to give it.
 struct Late {
     number: usize,
     slot: u16,
@@ -173,14 +173,15 @@ impl Client {
         }
     }
 
-    /// A put has a certificate: it goes into the record, and slots without a receipt are seen to.
-    fn acknowledge(&mut self, job: usize, acknowledged: Acknowledged, env: &mut Env<'_>) {
+    /// A put has a certificate: it goes into the record, and slots that do not have it yet are seen to.
+    fn acknowledge(&mut self, job: usize, acknowledged: Acknowledged, departed: &[u16], env: &mut Env<'_>) {
         env.count("acknowledged puts");
         env.line(format_args!("{} is acknowledged", acknowledged.piece.cid));
         self.jobs[job].certified = true;
         let certificate = acknowledged.certificate.clone();
         let number = self.record.add(acknowledged);
-        for slot in (0..certificate.profile().n).filter(|slot| !certificate.signers().contains(*slot)) {
+        let without = |slot: &u16| !certificate.signers().contains(*slot) || departed.contains(slot);
+        for slot in (0..certificate.profile().n).filter(without) {
             let late = Late { number, slot, question: Question::Keep, asked: 0, connection: None };
             let id = self.number();
             self.state.late.insert(id, late);
@@ -222,7 +223,14 @@ impl Client {
             }
             Signal::Frame(frame) => {
                 match frame.message() {
-                    Some(AskReply::Kept(true)) => late.question = Question::Piece,
+                    Some(AskReply::Kept(true)) => {
+                        let certificate = self.record.get(late.number).certificate;
+                        if certificate.signers().contains(late.slot) {
+                            env.count("departed slots given the certificate");
+                            late.asked = ASKS_MAX; // nothing more is wanted of it
+                        }
+                        late.question = Question::Piece;
+                    }
                     Some(AskReply::Piece(Some(info))) => {
                         let statement = self.record.get(late.number).certificate.statement().clone();
                         if (info.root, info.bytes) == (statement.piece_root, statement.piece_bytes) {

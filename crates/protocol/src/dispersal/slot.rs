@@ -40,6 +40,8 @@ pub(super) enum Slot {
         since: Duration,
     },
     Receipted,
+    /// It signed, and its link was lost.
+    Departed,
     Failed(SlotFailure),
 }
 
@@ -72,7 +74,7 @@ impl Slot {
                 Some((*last + STALL_WINDOW).min(too_slow_at(*since, *taken)))
             }
             Self::Sealing { since } => Some(*since + SEAL_WINDOW + sync_time(bytes)),
-            Self::AwaitingRoot | Self::Held | Self::Receipted | Self::Failed(_) => None,
+            Self::AwaitingRoot | Self::Held | Self::Receipted | Self::Departed | Self::Failed(_) => None,
         }
     }
 }

@@ -218,6 +218,31 @@ fn every_slot_that_signed_is_given_the_certificate() {
     assert_eq!(out, expected);
 }
 
+/// A provider closes 90 seconds after its receipt; in a longer put it was never given the certificate.
+#[test]
+fn a_slot_that_left_after_its_receipt_counts_and_is_named() {
+    let (network, offer) = network();
+    let mut dispersal = sealing(&network, &offer, Wait::All);
+    let mut out = Vec::new();
+    for slot in [0, 1, 2] {
+        step(&mut dispersal, seconds(2), receipt(&network, &offer, slot));
+    }
+    dispersal.step(seconds(92), Input::Lost(1, "closed the link".into()), &mut out);
+    assert_eq!(out, [Effect::Close(1)]);
+    out.clear();
+    dispersal.step(seconds(100), receipt(&network, &offer, 3), &mut out);
+    let kept = out.iter().filter_map(|effect| match effect {
+        Effect::Send(slot, PutRequest::Keep(_)) => Some(*slot),
+        _ => None,
+    });
+    assert_eq!(kept.collect::<Vec<_>>(), [0, 2, 3]);
+    assert_eq!(out.last(), Some(&Effect::Done));
+    let outcome = dispersal.into_outcome();
+    assert_eq!(signers(&outcome), [0, 1, 2, 3]);
+    assert_eq!(outcome.departed, [1]);
+    assert!(outcome.slots.iter().all(|(_, failure)| failure.is_none()));
+}
+
 #[test]
 fn a_slot_that_kept_the_beginning_is_sent_the_rest() {
     let (network, offer) = network();

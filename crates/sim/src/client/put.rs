@@ -249,7 +249,7 @@ impl Client {
             self.state.routes.remove(&stream.connection);
             env.close(stream.connection);
         }
-        let Outcome { certificate, slots, .. } = put.machine.into_outcome();
+        let Outcome { certificate, slots, departed, .. } = put.machine.into_outcome();
         for (_, failure) in &slots {
             if let Some(SlotFailure::Refused(refusal)) = failure {
                 env.count(refusal.reason.name());
@@ -266,7 +266,7 @@ impl Client {
         match certificate {
             Some(certificate) => {
                 let acknowledged = Acknowledged { piece: put.piece, certificate };
-                self.acknowledge(put.job, acknowledged, env);
+                self.acknowledge(put.job, acknowledged, &departed, env);
             }
             None => {
                 env.count("failed puts");
