@@ -80,7 +80,7 @@ pub enum Effect {
     Send(u16, PutRequest),
     /// Send the piece's bytes from this offset on. Answer with `Progress` and `Streamed`, or `Lost`.
     Stream(u16, u64),
-    /// Read the piece to its root even if nobody takes its bytes. Answer with `Root`.
+    /// Read the piece to its root even if nobody takes its bytes. Answer with `Root`. Said once.
     FindRoot,
     /// Close the link to the slot, if there is one, and stop sending.
     Close(u16),
@@ -114,6 +114,8 @@ pub struct Dispersal<'a> {
     slots: Vec<Slot>,
     attempts: Vec<u32>,
     root: Option<PieceRoot>,
+    /// Whether the piece is read for its root alone.
+    seeking: bool,
     receipts: Vec<(u16, bls::Signature)>,
     certificate: Option<ValidCertificate>,
     gather_ends: Option<Duration>,
@@ -146,6 +148,7 @@ impl<'a> Dispersal<'a> {
             slots: vec![Slot::Dialing { since: Duration::ZERO }; count],
             attempts: vec![1; count],
             root: None,
+            seeking: false,
             receipts: Vec::new(),
             certificate: None,
             gather_ends: None,
@@ -239,9 +242,9 @@ impl<'a> Dispersal<'a> {
         match (self.slot(slot).clone(), reply) {
             (Slot::Opening { .. }, PutReply::Accept(from)) if from < self.offer.piece_bytes => {
                 self.stream(now, slot, from, out);
-                if from > 0 && self.root.is_none() {
+                if from > 0 {
                     // If all slots start late, nobody reads the beginning.
-                    out.push(Effect::FindRoot);
+                    self.seek(out);
                 }
             }
             // An eager slot is sent everything, and passes by what it has.
@@ -251,9 +254,10 @@ impl<'a> Dispersal<'a> {
                 if self.root.is_some() {
                     self.seal(now, slot, out);
                 } else {
-                    // Held already. Reading the piece to its root may take longer than an idle stream lives.
+                    // Held already. Reading the piece to its root may take longer than a provider waits on an idle link.
                     *self.slot(slot) = Slot::Held;
-                    out.extend([Effect::Close(slot), Effect::FindRoot]);
+                    out.push(Effect::Close(slot));
+                    self.seek(out);
                 }
             }
             (Slot::Sealing { .. }, PutReply::Receipt(signature)) => self.receipt(slot, signature, out),
@@ -269,6 +273,12 @@ impl<'a> Dispersal<'a> {
     fn stream(&mut self, now: Duration, slot: u16, from: u64, out: &mut Vec<Effect>) {
         *self.slot(slot) = Slot::Streaming { last: now, since: now, taken: 0 };
         out.push(Effect::Stream(slot, from));
+    }
+
+    fn seek(&mut self, out: &mut Vec<Effect>) {
+        if self.root.is_none() && !std::mem::replace(&mut self.seeking, true) {
+            out.push(Effect::FindRoot);
+        }
     }
 
     fn seal(&mut self, now: Duration, slot: u16, out: &mut Vec<Effect>) {
