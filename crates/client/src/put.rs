@@ -22,7 +22,7 @@ use crate::network::Network;
 
 /// Events waiting for the machine: a few per slot of the largest profile.
 const EVENTS: usize = 1024;
-/// Orders waiting for one slot's link: there are never more than four.
+/// Orders waiting for one slot's link: there are never more than five, Open, the piece, Seal, Keep and the end.
 const ORDERS: usize = 8;
 /// A link has all the time to open that the machine waits for it, and no more.
 const _: () = assert!(link::DIAL_WINDOW.as_nanos() == dispersal::DIAL_WINDOW.as_nanos());
@@ -70,7 +70,7 @@ pub async fn put(
     let mut effects = Vec::new();
     let machine = Dispersal::new(&network.committee, offer, wait, &mut effects)?;
     let (events, inbox) = mpsc::channel(EVENTS);
-    let slots = (0..machine.places().len()).map(|_| SlotStream::default()).collect();
+    let slots = (0..machine.places().len()).map(|_| SlotLink::default()).collect();
     let driver = Driver {
         net,
         network,
@@ -110,7 +110,7 @@ enum Order {
 
 /// The link to one slot.
 #[derive(Default)]
-struct SlotStream {
+struct SlotLink {
     /// Counts dials: events of earlier attempts are stale.
     attempt: u32,
     orders: Option<mpsc::Sender<Order>>,
@@ -125,7 +125,7 @@ struct Driver<'a, P> {
     started: Instant,
     events: mpsc::Sender<Event>,
     inbox: mpsc::Receiver<Event>,
-    slots: Vec<SlotStream>,
+    slots: Vec<SlotLink>,
     tasks: JoinSet<()>,
     root_task: Option<AbortHandle>,
     progress: P,
@@ -148,7 +148,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
                     Event::Source(error) => return Err(error.into()),
                     Event::Slot { slot, attempt, what } => {
                         if attempt != self.slots[usize::from(slot)].attempt {
-                            continue; // from a stream that was given up
+                            continue; // from a link that was given up
                         }
                         self.translate(slot, what)
                     }
@@ -190,9 +190,9 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
             Effect::End(slot) => self.order(slot, Order::End),
             Effect::FindRoot => self.find_root(),
             Effect::Close(slot) => {
-                let stream = &mut self.slots[usize::from(slot)];
-                stream.orders = None;
-                if let Some(task) = stream.task.take() {
+                let link = &mut self.slots[usize::from(slot)];
+                link.orders = None;
+                if let Some(task) = link.task.take() {
                     task.abort();
                 }
             }
@@ -201,9 +201,9 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
     }
 
     fn dial(&mut self, slot: u16) {
-        let stream = &mut self.slots[usize::from(slot)];
-        stream.attempt += 1;
-        let events = SlotEvents { slot, attempt: stream.attempt, events: self.events.clone() };
+        let link = &mut self.slots[usize::from(slot)];
+        link.attempt += 1;
+        let events = SlotEvents { slot, attempt: link.attempt, events: self.events.clone() };
         let place = self.machine.places()[usize::from(slot)];
         let Some((peer, addresses)) = self.network.reach(place) else {
             self.tasks
@@ -303,7 +303,7 @@ async fn read(reader: &mut FrameReader<LinkStream>, events: &SlotEvents) {
     loop {
         match reader.message::<PutReply>().await {
             Ok(Some(reply)) => events.send(SlotEvent::Reply(reply)).await,
-            Ok(None) => return events.send(SlotEvent::Lost("closed the stream".into())).await,
+            Ok(None) => return events.send(SlotEvent::Lost("closed the link".into())).await,
             Err(error) => return events.send(SlotEvent::Lost(error.to_string())).await,
         }
     }
@@ -326,7 +326,7 @@ async fn write(
                     events.send(SlotEvent::Streamed).await;
                     Ok(())
                 }
-                Err(FeedError::Stream(error)) => Err(error),
+                Err(FeedError::Link(error)) => Err(error),
                 Err(FeedError::Source(error)) => {
                     let _ = events.events.send(Event::Source(error)).await; // the driver may be done
                     return false;
@@ -344,7 +344,7 @@ async fn write(
 }
 
 enum FeedError {
-    Stream(io::Error),
+    Link(io::Error),
     Source(SourceError),
 }
 
@@ -354,8 +354,8 @@ async fn feed_slot(
     events: &SlotEvents,
 ) -> Result<(), FeedError> {
     while let Some(segment) = follower.next().await.map_err(FeedError::Source)? {
-        writer.data(&segment).await.map_err(FeedError::Stream)?;
+        writer.data(&segment).await.map_err(FeedError::Link)?;
         events.send(SlotEvent::Progress(segment.len() as u64)).await;
     }
-    writer.flush().await.map_err(FeedError::Stream)
+    writer.flush().await.map_err(FeedError::Link)
 }

@@ -55,7 +55,7 @@ pub enum Wait {
 /// What happened. Every input but the root concerns one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The stream is open.
+    /// The link is open.
     Connected(u16),
     /// A message arrived.
     Reply(u16, PutReply),
@@ -63,7 +63,7 @@ pub enum Input {
     Progress(u16, u64),
     /// The slot took the last byte of the piece.
     Streamed(u16),
-    /// The stream failed or could not be opened.
+    /// The link failed or could not be opened.
     Lost(u16, String),
     /// The piece was read to its end; this is its root.
     Root(PieceRoot),
@@ -74,7 +74,7 @@ pub enum Input {
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Open a stream to the slot. Answer with `Connected` or `Lost`.
+    /// Open a link to the slot. Answer with `Connected` or `Lost`.
     Dial(u16),
     /// Send a message.
     Send(u16, PutRequest),

@@ -175,7 +175,7 @@ fn messages_out_of_place_end_the_slot() {
     }
 }
 
-/// Reading a large piece takes longer than a provider waits on a silent stream.
+/// Reading a large piece takes longer than a provider waits on a silent link.
 #[test]
 fn slots_that_hold_the_piece_are_dialed_again_when_the_root_is_known() {
     let (network, offer) = network();

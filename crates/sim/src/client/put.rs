@@ -25,7 +25,7 @@ pub(super) struct Put {
     piece: Rc<Piece>,
     machine: Dispersal<'static>,
     began: Duration,
-    streams: Vec<Option<Stream>>,
+    links: Vec<Option<SlotLink>>,
     /// Whether the root is known, or about to be.
     root_is_due: bool,
     timer: Option<Duration>,
@@ -40,7 +40,7 @@ impl Put {
 }
 
 /// The link to one slot.
-struct Stream {
+struct SlotLink {
     connection: ConnectionId,
     /// Bytes sent and bytes taken, while the piece flows.
     flow: Option<(u64, u64)>,
@@ -59,10 +59,9 @@ impl Client {
         let number = self.number();
         env.line(format_args!("put {number} of {}, {} bytes", piece.cid, piece.bytes.len()));
         env.count("puts begun");
-        let streams = machine.places().iter().map(|_| None).collect();
+        let links = machine.places().iter().map(|_| None).collect();
         let began = env.now();
-        let put =
-            Put { job, piece, machine, began, streams, root_is_due: false, timer: None, outcome: false };
+        let put = Put { job, piece, machine, began, links, root_is_due: false, timer: None, outcome: false };
         self.state.puts.insert(number, put);
         self.perform(number, effects, env);
     }
@@ -70,10 +69,10 @@ impl Client {
     /// The link to a slot has something to tell.
     pub(super) fn put_signal(&mut self, number: u64, slot: u16, signal: &Signal, env: &mut Env<'_>) {
         let Some(put) = self.state.puts.get_mut(&number) else { return };
-        let stream = &mut put.streams[usize::from(slot)];
+        let link = &mut put.links[usize::from(slot)];
         let input = match signal {
             Signal::Connected => {
-                let connection = stream.as_ref().expect("it was dialed").connection;
+                let connection = link.as_ref().expect("it was dialed").connection;
                 env.message(connection, &Start::Put(()));
                 Input::Connected(slot)
             }
@@ -83,7 +82,7 @@ impl Client {
                 None => self.lose(number, slot, "sent no message", env),
             },
             Signal::Taken(bytes) => {
-                let Some((_, taken)) = stream.as_mut().and_then(|stream| stream.flow.as_mut()) else {
+                let Some((_, taken)) = link.as_mut().and_then(|link| link.flow.as_mut()) else {
                     return;
                 };
                 *taken += bytes;
@@ -114,15 +113,15 @@ impl Client {
     }
 
     fn lose(&mut self, number: u64, slot: u16, why: &str, env: &mut Env<'_>) -> Input {
-        self.drop_stream(number, slot, env);
+        self.drop_link(number, slot, env);
         Input::Lost(slot, why.to_owned())
     }
 
-    fn drop_stream(&mut self, number: u64, slot: u16, env: &mut Env<'_>) {
+    fn drop_link(&mut self, number: u64, slot: u16, env: &mut Env<'_>) {
         let put = self.state.puts.get_mut(&number).expect("the caller has it");
-        if let Some(stream) = put.streams[usize::from(slot)].take() {
-            self.state.routes.remove(&stream.connection);
-            env.close(stream.connection);
+        if let Some(link) = put.links[usize::from(slot)].take() {
+            self.state.routes.remove(&link.connection);
+            env.close(link.connection);
         }
     }
 
@@ -163,7 +162,7 @@ impl Client {
                 let peer = Network::peer(put.machine.places()[usize::from(slot)]);
                 let waiting = self.state.idle.remove(&peer);
                 let connection = waiting.unwrap_or_else(|| env.connect(peer, Protocol::Link));
-                put.streams[usize::from(slot)] = Some(Stream { connection, flow: None });
+                put.links[usize::from(slot)] = Some(SlotLink { connection, flow: None });
                 self.state.routes.insert(connection, Route::Put(number, slot));
                 if waiting.is_some() {
                     env.count("links used again");
@@ -172,29 +171,29 @@ impl Client {
                 }
             }
             Effect::Send(slot, request) => {
-                if let Some(stream) = &put.streams[usize::from(slot)] {
-                    env.message(stream.connection, &request);
+                if let Some(link) = &put.links[usize::from(slot)] {
+                    env.message(link.connection, &request);
                 }
             }
             Effect::Stream(slot, from) => {
-                if let Some(stream) = &mut put.streams[usize::from(slot)] {
-                    stream.flow = Some((from, from));
+                if let Some(link) = &mut put.links[usize::from(slot)] {
+                    link.flow = Some((from, from));
                 }
                 self.fill(number, slot, env);
             }
             Effect::FindRoot => self.root_soon(number, env),
-            Effect::Close(slot) => self.drop_stream(number, slot, env),
+            Effect::Close(slot) => self.drop_link(number, slot, env),
             Effect::End(slot) => {
                 let peer = Network::peer(put.machine.places()[usize::from(slot)]);
-                if let Some(stream) = put.streams[usize::from(slot)].take() {
+                if let Some(link) = put.links[usize::from(slot)].take() {
                     match self.state.idle.contains_key(&peer) {
                         true => {
-                            self.state.routes.remove(&stream.connection);
-                            env.close(stream.connection);
+                            self.state.routes.remove(&link.connection);
+                            env.close(link.connection);
                         }
                         false => {
-                            self.state.idle.insert(peer, stream.connection);
-                            self.state.routes.insert(stream.connection, Route::Idle(peer));
+                            self.state.idle.insert(peer, link.connection);
+                            self.state.routes.insert(link.connection, Route::Idle(peer));
                         }
                     }
                 }
@@ -208,12 +207,12 @@ impl Client {
     fn fill(&mut self, number: u64, slot: u16, env: &mut Env<'_>) {
         let put = self.state.puts.get_mut(&number).expect("the caller has it");
         let bytes = &put.piece.bytes;
-        let Some(stream) = &mut put.streams[usize::from(slot)] else { return };
-        let Some((sent, taken)) = &mut stream.flow else { return };
+        let Some(link) = &mut put.links[usize::from(slot)] else { return };
+        let Some((sent, taken)) = &mut link.flow else { return };
         while *sent < bytes.len() as u64 && *sent - *taken < FRAMES_AHEAD * PUT_FRAME_BYTES as u64 {
             let start = usize::try_from(*sent).expect("pieces fit memory");
             let end = bytes.len().min(start + PUT_FRAME_BYTES);
-            env.data(stream.connection, bytes.slice(start..end));
+            env.data(link.connection, bytes.slice(start..end));
             *sent = end as u64;
         }
         if *sent == bytes.len() as u64 {
@@ -229,9 +228,9 @@ impl Client {
         self.fill(number, slot, env);
         let put = self.state.puts.get_mut(&number).expect("found above");
         let whole = put.piece.bytes.len() as u64;
-        let Some(stream) = &mut put.streams[usize::from(slot)] else { return };
-        if stream.flow.is_some_and(|(_, taken)| taken == whole) {
-            stream.flow = None;
+        let Some(link) = &mut put.links[usize::from(slot)] else { return };
+        if link.flow.is_some_and(|(_, taken)| taken == whole) {
+            link.flow = None;
             self.step(number, Input::Streamed(slot), env);
         }
     }
@@ -245,9 +244,9 @@ impl Client {
     }
 
     fn end_put(&mut self, number: u64, mut put: Put, env: &mut Env<'_>) {
-        for stream in put.streams.iter_mut().filter_map(Option::take) {
-            self.state.routes.remove(&stream.connection);
-            env.close(stream.connection);
+        for link in put.links.iter_mut().filter_map(Option::take) {
+            self.state.routes.remove(&link.connection);
+            env.close(link.connection);
         }
         let Outcome { certificate, slots, departed, .. } = put.machine.into_outcome();
         for (_, failure) in &slots {
