@@ -46,7 +46,7 @@ pub enum PutError {
 /// What is known while a put goes on.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress {
-    /// A slot took so many more bytes.
+    /// A slot took so many more bytes than ever before.
     Sent(u16, u64),
 }
 
@@ -115,6 +115,29 @@ struct SlotLink {
     attempt: u32,
     orders: Option<mpsc::Sender<Order>>,
     task: Option<AbortHandle>,
+    reach: Reach,
+}
+
+/// How far into the piece a slot is, and how far it ever was: a slot that is tried again may begin before that.
+#[derive(Default)]
+struct Reach {
+    now: u64,
+    most: u64,
+}
+
+impl Reach {
+    /// Moves to an offset, and says how many bytes are new.
+    fn move_to(&mut self, offset: u64) -> u64 {
+        self.now = offset;
+        let new = offset.saturating_sub(self.most);
+        self.most += new;
+        new
+    }
+
+    /// Moves on by so many bytes, and says how many are new.
+    fn move_by(&mut self, bytes: u64) -> u64 {
+        self.move_to(self.now + bytes)
+    }
 }
 
 struct Driver<'a, P> {
@@ -171,7 +194,8 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
             }
             SlotEvent::Reply(reply) => Input::Reply(slot, reply),
             SlotEvent::Progress(bytes) => {
-                (self.progress)(Progress::Sent(slot, bytes));
+                let new = self.slots[usize::from(slot)].reach.move_by(bytes);
+                (self.progress)(Progress::Sent(slot, new));
                 Input::Progress(slot, bytes)
             }
             SlotEvent::Streamed => Input::Streamed(slot),
@@ -184,7 +208,9 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
             Effect::Dial(slot) => self.dial(slot),
             Effect::Send(slot, message) => self.order(slot, Order::Message(message)),
             Effect::Stream(slot, from) => {
-                (self.progress)(Progress::Sent(slot, from)); // what an earlier put has sent
+                // What was sent before, by an earlier put as well.
+                let new = self.slots[usize::from(slot)].reach.move_to(from);
+                (self.progress)(Progress::Sent(slot, new));
                 self.order(slot, Order::Stream(self.feed.follow(from)));
             }
             Effect::End(slot) => self.order(slot, Order::End),
@@ -359,3 +385,6 @@ async fn feed_slot(
     }
     writer.flush().await.map_err(FeedError::Link)
 }
+
+#[cfg(test)]
+mod tests;
