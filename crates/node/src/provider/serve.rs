@@ -33,6 +33,8 @@ pub(super) async fn run(provider: &Arc<Provider>, link: &mut Link, stop: &Cancel
 }
 
 async fn conversation(provider: &Arc<Provider>, link: &mut Link) -> Result<Ending, FrameError> {
+    // Memory of the two blocks that are under way at most; clients mostly ask for one block after the other.
+    let mut spare = Vec::new();
     loop {
         // A client that asks for nothing frees its place for another.
         let want = in_time(SILENCE_MAX, link.reader.message::<Want>()).await??;
@@ -40,11 +42,10 @@ async fn conversation(provider: &Arc<Provider>, link: &mut Link) -> Result<Endin
         let mut blocks = want.blocks.iter().copied();
         let Some(first) = blocks.next() else { return Ok(Ending::Regular) };
         // While one block goes out, the next is read.
-        let mut spare = Vec::new();
-        let mut next = Some((first, read(provider, first, Vec::new())));
+        let mut next = Some((first, read(provider, first, spare.pop())));
         while let Some((id, block)) = next.take() {
             let (found, data) = block.await.expect("reading does not panic");
-            next = blocks.next().map(|id| (id, read(provider, id, std::mem::take(&mut spare))));
+            next = blocks.next().map(|id| (id, read(provider, id, spare.pop())));
             let send = async {
                 match found {
                     true => link.writer.data(&data).await,
@@ -52,16 +53,17 @@ async fn conversation(provider: &Arc<Provider>, link: &mut Link) -> Result<Endin
                 }
             };
             in_time(TAKE_MAX, send).await??;
-            spare = data;
+            spare.push(data);
         }
         in_time(TAKE_MAX, link.writer.flush()).await??;
     }
 }
 
-/// Begins to read a block into `data`, and says whether it is here. What cannot be read is missing to the client and an
-/// alarm to the operator.
-fn read(provider: &Arc<Provider>, id: BlockId, mut data: Vec<u8>) -> JoinHandle<(bool, Vec<u8>)> {
+/// Begins to read a block, into memory that is to spare if there is some, and says whether it is here. What cannot be read
+/// is missing to the client and an alarm to the operator.
+fn read(provider: &Arc<Provider>, id: BlockId, spare: Option<Vec<u8>>) -> JoinHandle<(bool, Vec<u8>)> {
     let store = provider.store.clone();
+    let mut data = spare.unwrap_or_default();
     tokio::task::spawn_blocking(move || {
         let found = store.read_block(&id, &mut data).unwrap_or_else(|error| {
             tracing::error!(%id, error = &error as &dyn std::error::Error, "could not serve a block");
