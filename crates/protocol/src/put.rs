@@ -4,7 +4,7 @@
 //! 2. provider → `Accept { from }`: send the piece's bytes from there; more than 0 if an earlier put was interrupted. A
 //!    provider that holds the piece answers with its whole length. For a piece of up to [`EAGER_BYTES`] the client does
 //!    not wait for this: it sends all of it at once, which a provider that holds the piece passes by.
-//! 3. client → data frames, exactly up to the length announced, then `Seal` with the piece root it computed.
+//! 3. client → data frames, none of them empty, exactly up to the length announced, then `Seal` with the piece root it computed.
 //! 4. provider verifies, persists, signs → `Receipt`.
 //! 5. client → `Keep` with the certificate, when it has one. The link may now carry another conversation.
 //!

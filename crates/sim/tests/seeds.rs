@@ -70,7 +70,15 @@ fn what_was_acknowledged_holds_in_every_network() {
     }
     let lost: u64 = reports.iter().map(|report| report.lost_frames).sum();
     println!("{} seeds: {lost} lost frames, {sums:?}", reports.len());
-    for what in ["resumed puts", "late receipts", "repairs", "links used again", "power cuts", "kills"] {
+    for what in [
+        "resumed puts",
+        "late receipts",
+        "departed slots given the certificate",
+        "repairs",
+        "links used again",
+        "power cuts",
+        "kills",
+    ] {
         assert!(sums.contains_key(what), "no seed shows {what}");
     }
 }
