@@ -2,34 +2,10 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 
 use holdfast_node::folder::NodeFolder;
 
-use crate::support::{World, kill, noise, wait_until};
-
-/// The file of a node's store that holds these bytes, and where.
-fn find(node: &NodeFolder, needle: &[u8]) -> (PathBuf, u64) {
-    let mut todo = vec![node.file("store")];
-    while let Some(at) = todo.pop() {
-        if at.is_dir() {
-            todo.extend(fs::read_dir(&at).unwrap().map(|entry| entry.unwrap().path()));
-            continue;
-        }
-        let content = fs::read(&at).unwrap();
-        if let Some(place) = content.windows(needle.len()).position(|window| window == needle) {
-            return (at, place as u64);
-        }
-    }
-    panic!("{} does not hold the bytes", node.path().display());
-}
-
-/// Flips one bit of what a node stores.
-fn flip(node: &NodeFolder, needle: &[u8]) {
-    let (path, at) = find(node, needle);
-    let file = OpenOptions::new().write(true).open(path).unwrap();
-    file.write_all_at(&[needle[0] ^ 4], at).unwrap();
-}
+use crate::support::{World, flip_bit, kill, noise, wait_until};
 
 /// A file size limit makes real writes fail, as on a full disk; the log of the node is beyond it as well.
 #[test]
@@ -83,13 +59,13 @@ fn a_flipped_bit_is_never_served_and_the_others_are_asked() {
         let cid = world.run(["put", name, "--wait", "all"]).ok().last_word().to_owned();
         let needle = &content[10_000..10_064];
         for holder in &world.holders(&cid)[..3] {
-            flip(holder, needle);
+            flip_bit(&holder.file("store"), needle);
         }
         world.run(["get", &cid, "-o", "back"]).ok();
         assert!(fs::read(world.path("back")).unwrap() == content);
         fs::remove_file(world.path("back")).unwrap();
 
-        flip(&world.holders(&cid)[3], needle);
+        flip_bit(&world.holders(&cid)[3].file("store"), needle);
         let none = world.run_json(["get", &cid, "-o", "back"]);
         assert_eq!((none.code, none.reason().as_str()), (3, "get.not_found"));
         assert!(!world.path("back").exists());
@@ -119,7 +95,7 @@ fn a_damaged_index_is_made_again_and_a_damaged_log_costs_one_piece_for_a_while()
     world.run(["net", "down", "--dir", "net"]).ok();
     let nodes = world.nodes();
     let index = |node: &NodeFolder| node.file("store/index.redb");
-    flip(&nodes[0], &content[10_000..10_064]);
+    flip_bit(&nodes[0].file("store"), &content[10_000..10_064]);
     fs::remove_file(index(&nodes[0])).unwrap();
     fs::write(index(&nodes[1]), noise(100_000, 9)).unwrap();
     let file = OpenOptions::new().write(true).open(index(&nodes[2])).unwrap();

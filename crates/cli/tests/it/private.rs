@@ -8,22 +8,7 @@ use std::process::Stdio;
 
 use data_encoding::BASE32_NOPAD;
 
-use crate::support::{World, kill, noise};
-
-/// Whether any file under a folder holds these bytes.
-fn holds(folder: &Path, needle: &[u8]) -> bool {
-    let mut todo = vec![folder.to_owned()];
-    while let Some(at) = todo.pop() {
-        if at.is_dir() {
-            todo.extend(fs::read_dir(&at).unwrap().map(|entry| entry.unwrap().path()));
-        } else if let Ok(content) = fs::read(&at)
-            && content.windows(needle.len()).any(|window| window == needle)
-        {
-            return true;
-        }
-    }
-    false
-}
+use crate::support::{World, find_bytes, kill, noise};
 
 /// The secret in a key file.
 fn secret(path: &Path) -> Vec<u8> {
@@ -58,10 +43,10 @@ fn a_private_file_is_read_by_its_key_and_no_node_sees_either() {
     let (key, text) = (secret(&world.path("file.key")), fs::read(world.path("file.key")).unwrap());
     let piece = ciphertext[1_000_000..1_000_032].to_vec();
     let net = world.path("net");
-    assert!(holds(&net, &piece), "the search finds what is there");
+    assert!(find_bytes(&net, &piece).is_some(), "the search finds what is there");
     for needle in [&content[..28], &content[1_000_000..1_000_032], &key, &text[..40]] {
-        assert!(!holds(&net, needle), "a node has what is private");
-        assert!(!holds(&world.path("tmp"), needle), "temporary space has what is private");
+        assert!(find_bytes(&net, needle).is_none(), "a node has what is private");
+        assert!(find_bytes(&world.path("tmp"), needle).is_none(), "temporary space has what is private");
     }
     let proof = fs::read(world.path("file.proof")).unwrap();
     assert!(!proof.windows(32).any(|window| window == key), "the proof is public");
@@ -86,7 +71,7 @@ fn a_private_folder_hides_its_names_and_comes_back_whole() {
     let plain = |name: &str| world.run(["cid", name]).ok().last_word().to_owned();
     assert_eq!(plain("tree"), plain("back"));
     assert!(world.path("back/sub/empty").is_dir());
-    assert!(!holds(&world.path("net"), b"a telling name"), "a node knows a name");
+    assert!(find_bytes(&world.path("net"), b"a telling name").is_none(), "a node knows a name");
 
     // The CAR in it, places that are taken, and what makes no sense.
     let file = world.run(["put", "--encrypt", "tree/a telling name"]).ok().last_word().to_owned();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use holdfast_client::ask;
 use holdfast_core::block::{BlockId, Codec};
@@ -17,7 +16,9 @@ use holdfast_store::store::Store;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{World, holders_and_signers, kill, noise, signal, start_node, stop, wait_until};
+use crate::support::{
+    World, flip_bit, holders_and_signers, kill, noise, signal, start_node, stop, wait_until,
+};
 
 /// Gives the certificate of a proof to the slots that have not signed it.
 fn give(world: &World, proof: &str) {
@@ -108,26 +109,6 @@ fn a_node_that_is_stopped_while_it_fetches_leaves_nothing_and_starts_again() {
     wait_until("all four hold the piece", || holders_and_signers(&world, &cid) == (4, vec![4; 4]));
 }
 
-/// Flips a bit of the first file below a folder that contains these bytes.
-fn damage(folder: &Path, bytes: &[u8]) -> bool {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            if damage(&path, bytes) {
-                return true;
-            }
-            continue;
-        }
-        let mut content = fs::read(&path).unwrap();
-        if let Some(at) = content.windows(bytes.len()).position(|window| window == bytes) {
-            content[at] ^= 1;
-            fs::write(&path, content).unwrap();
-            return true;
-        }
-    }
-    false
-}
-
 #[test]
 fn damaged_pieces_are_found_taken_out_and_fetched_again() {
     let world = World::with_network(4);
@@ -150,7 +131,7 @@ fn damaged_pieces_are_found_taken_out_and_fetched_again() {
     let well = check(&[]).ok().json();
     assert_eq!((&well["pieces"], &well["damaged"], &well["lost"]), (&3.into(), &json!([]), &json!([])));
     for (_, content) in &files[..2] {
-        assert!(damage(&node.file("store"), &content[5000..5032]));
+        flip_bit(&node.file("store"), &content[5000..5032]);
     }
     let broken = check(&[]);
     assert_eq!((broken.code, broken.reason().as_str()), (6, "store.damaged"));
@@ -198,7 +179,7 @@ fn a_damaged_piece_without_a_certificate_must_be_put_again() {
     drop(store);
 
     world.run(["node", "check", "--dir", "node"]).ok();
-    assert!(damage(&world.path("node/store"), &content[..32]));
+    flip_bit(&world.path("node/store"), &content[..32]);
     assert_eq!(world.run(["node", "check", "--dir", "node"]).code, 6);
     let repaired = world.run_json(["node", "check", "--dir", "node", "--repair"]);
     assert_eq!((repaired.code, repaired.reason().as_str()), (8, "store.lost"));

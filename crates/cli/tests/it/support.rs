@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -267,6 +268,28 @@ pub(crate) fn wait_until(what: &str, state: impl Fn() -> bool) {
         assert!(std::time::Instant::now() < deadline, "waited in vain until {what}");
         std::thread::yield_now();
     }
+}
+
+/// The first file under a folder that holds these bytes, and where in it. What goes away meanwhile does not.
+pub(crate) fn find_bytes(folder: &Path, needle: &[u8]) -> Option<(PathBuf, u64)> {
+    let mut todo = vec![folder.to_owned()];
+    while let Some(at) = todo.pop() {
+        if at.is_dir() {
+            todo.extend(fs::read_dir(&at).unwrap().map(|entry| entry.unwrap().path()));
+        } else if let Ok(content) = fs::read(&at)
+            && let Some(place) = content.windows(needle.len()).position(|window| window == needle)
+        {
+            return Some((at, place as u64));
+        }
+    }
+    None
+}
+
+/// Flips a bit of the first file under a folder that holds these bytes.
+pub(crate) fn flip_bit(folder: &Path, needle: &[u8]) {
+    let (path, at) = find_bytes(folder, needle).expect("some file holds the bytes");
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&[needle[0] ^ 4], at).unwrap();
 }
 
 /// Command lines of living processes that name a folder.

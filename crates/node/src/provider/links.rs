@@ -14,7 +14,8 @@ use super::{Provider, intake, serve};
 
 /// Links at once, idle ones included. Each holds some 150 KiB of buffers while it moves data, and little else.
 const LINKS_MAX: usize = 512;
-/// Puts under way at once. Each holds a frame, and up to a block or a small piece; further ones wait their turn.
+/// Puts under way at once. Each holds a frame, and a small piece, or a block and up to 1 MiB on its way to the disk; further ones
+/// wait their turn.
 const PUTS_MAX: usize = 64;
 /// Fetches at once. Each holds two blocks.
 const GETS_MAX: usize = 64;

@@ -170,10 +170,12 @@ struct Touched {
 }
 
 impl Touched {
-    /// A piece was not added after all.
+    /// A change was not made after all.
     fn forget(&mut self, change: &Change) {
-        if let Change::Add(addition) = change {
-            self.kept.remove(&addition.cid);
+        match change {
+            Change::Add(addition) => drop(self.kept.remove(&addition.cid)),
+            Change::Certificate { cid, .. } => drop(self.certified.remove(cid)),
+            _ => {}
         }
     }
 }

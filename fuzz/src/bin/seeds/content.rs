@@ -135,3 +135,13 @@ pub(crate) fn trees() -> Vec<Vec<u8>> {
     }
     seeds
 }
+
+/// The same trees for those who list and read, and pieces for those who keep them.
+pub(crate) fn read() -> Vec<Vec<u8>> {
+    let lists = trees().into_iter().map(|tree| [&[0], &tree[..]].concat());
+    // The codec, the range from the second byte on, the blocks.
+    let ranges = trees().into_iter().map(|tree| [&[1, tree[0], 1, 0, 1], &tree[1..]].concat());
+    let pieces =
+        cars().into_iter().filter_map(|car| Some([&[2, 200], car.strip_prefix(&[0, 0, 200])?].concat()));
+    lists.chain(ranges).chain(pieces).collect()
+}

@@ -32,7 +32,7 @@ fn main() {
     }
 }
 
-fn all() -> [Seeds; 15] {
+fn all() -> [Seeds; 16] {
     [
         ("bundle", proofs::bundles()),
         ("car", content::cars()),
@@ -48,6 +48,7 @@ fn all() -> [Seeds; 15] {
         ("log", storage::logs()),
         ("machines", machines::scripts()),
         ("private", storage::private()),
+        ("readers", content::read()),
         ("store", storage::stores()),
     ]
 }

@@ -44,7 +44,8 @@ pub(crate) static EMPTY: LazyLock<MemoryDisk> = LazyLock::new(|| {
 });
 
 fn open(disk: &MemoryDisk) -> Option<Store> {
-    let options = Options { quota: QUOTA, headroom: 0, scratch: env::temp_dir(), draw_key: Arc::new(|| Ok([5; 32])) };
+    let options =
+        Options { quota: QUOTA, headroom: 0, scratch: env::temp_dir(), draw_key: Arc::new(|| Ok([5; 32])) };
     match Store::over(Arc::new(disk.clone()), options) {
         Ok(store) => Some(store),
         Err(_) if is_out(disk) => None,

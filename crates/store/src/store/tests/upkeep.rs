@@ -375,6 +375,23 @@ fn of_certificates_that_come_at_once_the_right_one_stays() {
     assert_eq!(store.certificate(&cid).unwrap().as_deref(), Some(&b"fourfour"[..]));
 }
 
+/// A smaller one, to which a larger one was preferred that then found no room, was acknowledged.
+#[test]
+fn no_certificate_is_acknowledged_for_one_that_was_not_kept() {
+    let (store, disk) = memory();
+    let cid = piece(1, 10).0;
+    disk.leave_room(Some(10));
+    let (sender, receiver) = mpsc::channel();
+    for certificate in [&b"fourfour"[..], b"two"] {
+        let (sender, bytes) = (sender.clone(), certificate.len());
+        let replaces = move |kept: Option<&[u8]>| kept.is_none_or(|kept| kept.len() < bytes);
+        store.certify(cid, certificate.to_vec(), replaces, move |result| sender.send(result).unwrap());
+    }
+    store.commit();
+    assert!(receiver.try_iter().all(|result| result.is_err()));
+    assert_eq!(store.certificate(&cid).unwrap(), None);
+}
+
 #[test]
 fn a_full_disk_does_not_fill_with_segments() {
     let (store, disk) = memory();
