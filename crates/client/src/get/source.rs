@@ -1,28 +1,27 @@
-//! Where blocks come from: the fetch machine and its streams to providers.
+//! Where blocks come from: the fetch machine and its links to providers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use holdfast_core::block::BlockId;
 use holdfast_net::Net;
-use holdfast_net::frames::{Frame, FrameReader, FrameWriter};
-use holdfast_net::link::{Link, LinkStream};
 use holdfast_proofs::slots::{self, Bucket};
-use holdfast_protocol::fetch::{Effect, Fetch, Input, ProviderIndex};
-use holdfast_protocol::get::{self, GetReply, Want};
-use holdfast_protocol::link::Start;
+use holdfast_protocol::fetch::{Effect, Fetch, Input};
+use holdfast_protocol::get::Want;
 use holdfast_store::export::content::ContentReader;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::conversation::{Event, ProviderEvent, converse};
+use self::spares::Spares;
 use super::{Fetched, GetError};
 use crate::network::Network;
 
+mod conversation;
+mod spares;
+
 /// Events waiting for the machine. Each may hold a block, so the bound is also one of memory.
 const EVENTS: usize = 4;
-/// Requests waiting for one provider's stream. Each names at least one block of the window, which is smaller.
-const ORDERS: usize = get::WANT_MAX;
 /// Blocks kept after use, in bytes: sparse files link the same block again and again.
 const RECENT_BYTES: usize = 4 << 20;
 /// Blocks kept after use: every demand looks through them.
@@ -30,34 +29,7 @@ const RECENT_BLOCKS: usize = 16;
 /// Members asked beside the slots of a piece, when those have nothing: a block may also be part of another piece.
 const STRANGERS_MAX: usize = 32;
 
-/// An event of one provider's stream.
-struct Event {
-    provider: ProviderIndex,
-    what: ProviderEvent,
-}
-
-enum ProviderEvent {
-    Up(mpsc::Sender<Want>),
-    Block(Vec<u8>),
-    Missing(BlockId),
-    Lost(String),
-}
-
-/// Memory of blocks that nobody needs any more, for those that come: new memory costs a fault for every page.
-#[derive(Clone, Default)]
-struct Spares(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl Spares {
-    fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    fn give(&self, block: Vec<u8>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(block);
-    }
-}
-
-/// The fetch machine of one DAG, its streams, and the blocks on their way.
+/// The fetch machine of one DAG, its links, and the blocks on their way.
 pub(super) struct Source<'a, P> {
     net: &'a Net,
     network: &'a Network,
@@ -142,7 +114,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             self.tasks.spawn(async move {
                 let what = match reach {
                     Some((peer, addresses)) => match net.link(peer, &addresses).await {
-                        Ok(link) => ProviderEvent::Lost(converse(link, provider, &events, &spares).await),
+                        Ok(link) => converse(link, provider, &events, &spares).await,
                         Err(error) => ProviderEvent::Lost(error.to_string()),
                     },
                     None => ProviderEvent::Lost("has no valid peer id".into()),
@@ -257,7 +229,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                         self.orders[provider].as_ref().expect("only providers that are up are asked");
                     match orders.try_send(want) {
                         Ok(()) => {}
-                        // The stream has ended, and its task is about to say so.
+                        // The link has ended, and its task is about to say so.
                         Err(mpsc::error::TrySendError::Closed(_)) => {}
                         Err(mpsc::error::TrySendError::Full(_)) => {
                             unreachable!("the mailbox holds a want for every block of the window")
@@ -285,47 +257,5 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
     }
 }
 
-/// Asks and forwards answers over a link, and says why that ended.
-async fn converse(
-    mut link: Link,
-    provider: ProviderIndex,
-    events: &mpsc::Sender<Event>,
-    spares: &Spares,
-) -> String {
-    if let Err(error) = link.writer.queue(&Start::Get(())).await {
-        return error.to_string();
-    }
-    let (orders, mailbox) = mpsc::channel(ORDERS);
-    let _ = events.send(Event { provider, what: ProviderEvent::Up(orders) }).await; // the source may be done
-    tokio::join!(read(link.reader, provider, events, spares), write(link.writer, mailbox)).0
-}
-
-/// Forwards answers until the stream ends, and says why it did.
-async fn read(
-    mut reader: FrameReader<LinkStream>,
-    provider: ProviderIndex,
-    events: &mpsc::Sender<Event>,
-    spares: &Spares,
-) -> String {
-    loop {
-        let mut data = spares.take();
-        let what = match reader.read::<GetReply>(&mut data).await {
-            Ok(Some(Frame::Data)) => ProviderEvent::Block(data),
-            Ok(Some(Frame::Message(GetReply::Missing(id)))) => ProviderEvent::Missing(id),
-            Ok(None) => return "closed the stream".into(),
-            Err(error) => return error.to_string(),
-        };
-        if events.send(Event { provider, what }).await.is_err() {
-            return "nobody listens any more".into();
-        }
-    }
-}
-
-async fn write(mut writer: FrameWriter<LinkStream>, mut mailbox: mpsc::Receiver<Want>) {
-    while let Some(want) = mailbox.recv().await {
-        if let Err(error) = writer.message(&want).await {
-            tracing::debug!(%error, "could not ask"); // the reader reports the broken link
-            return;
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

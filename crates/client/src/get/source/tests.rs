@@ -1,0 +1,131 @@
+use super::*;
+use holdfast_core::block::Codec;
+use holdfast_core::codec::{self, Text};
+use holdfast_net::Keypair;
+use holdfast_net::link::{Link, Listener};
+use holdfast_proofs::profile::Profile;
+use holdfast_proofs::testing::{self, TestNetwork};
+use holdfast_protocol::link::Start;
+use tokio::sync::oneshot;
+
+use crate::network::{PeerEntry, Peers};
+
+/// A client in a network of four, some of which listen; what these do is the test's.
+struct World {
+    net: Net,
+    network: Network,
+    listeners: Vec<Listener>,
+}
+
+impl World {
+    async fn new(listening: u8) -> Self {
+        let (mut members, mut listeners, mut peers) = (Vec::new(), Vec::new(), Peers::default());
+        for number in 1..=4 {
+            let mut member = testing::member(number);
+            if number <= listening {
+                let key = Keypair::generate_ed25519();
+                let any = "/ip4/127.0.0.1/tcp/0/tls".parse().unwrap();
+                let listener = Listener::start(&key, &any).await.unwrap();
+                member.peer = Text::new(key.public().to_peer_id().to_string()).unwrap();
+                peers.peer.push(PeerEntry { node: member.node, addresses: vec![listener.address().clone()] });
+                listeners.push(listener);
+            }
+            members.push(member);
+        }
+        let secret = TestNetwork::of(members, Profile::COPY4);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("genesis"), secret.genesis.to_bytes()).unwrap();
+        std::fs::write(folder.path().join("genesis.proofs"), codec::encode(&secret.proofs)).unwrap();
+        peers.save(folder.path()).unwrap();
+        let network = Network::load(folder.path()).unwrap();
+        let net = Net::start(Keypair::generate_ed25519(), &[]).await.unwrap();
+        Self { net, network, listeners }
+    }
+
+    fn source(&self) -> Source<'_, impl FnMut(u64) + use<>> {
+        Source::start(&self.net, &self.network, block(0).0, |_| ())
+    }
+}
+
+fn block(number: u16) -> (BlockId, Vec<u8>) {
+    let data = number.to_be_bytes().repeat(50);
+    (BlockId::of(Codec::Raw, &data), data)
+}
+
+fn data(id: BlockId) -> Vec<u8> {
+    (0..).map(block).find(|(own, _)| *own == id).unwrap().1
+}
+
+/// A client's link, once the client has asked for something on it, and what.
+async fn asked(listener: &Listener) -> (Link, Vec<BlockId>) {
+    let mut link = listener.next().await.unwrap().handshake().await.unwrap();
+    assert_eq!(link.reader.message().await.unwrap(), Some(Start::Get(())));
+    let want: Want = link.reader.message().await.unwrap().unwrap();
+    (link, want.blocks.to_vec())
+}
+
+async fn send(link: &mut Link, data: &[u8]) {
+    link.writer.data(data).await.unwrap();
+    link.writer.flush().await.unwrap();
+}
+
+/// Answers what was asked and what will be, until the client closes the link.
+async fn serve((mut link, mut blocks): (Link, Vec<BlockId>)) {
+    loop {
+        for id in blocks {
+            send(&mut link, &data(id)).await;
+        }
+        let Ok(Some(Want { blocks: next })) = link.reader.message().await else { return };
+        blocks = next.to_vec();
+    }
+}
+
+async fn no_answer_after(ending: impl AsyncFnOnce(Link)) -> String {
+    let world = World::new(1).await;
+    let mut source = world.source();
+    let id = block(0).0;
+    source.demand([id].into_iter());
+    let dies = async { ending(asked(&world.listeners[0]).await.0).await };
+    let (got, ()) = tokio::join!(source.block(id), dies);
+    match got {
+        Err(GetError::Unreachable { last, .. }) => last,
+        other => panic!("nobody has it: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_dies_in_the_middle_of_a_get_is_passed_over_at_once() {
+    let last = no_answer_after(async |link| drop(link)).await;
+    assert!(last.starts_with("broke the link"), "{last}");
+    let last = no_answer_after(async |mut link| link.writer.close().await.unwrap()).await;
+    assert_eq!(last, "closed the link");
+}
+
+#[tokio::test]
+async fn the_link_of_a_provider_that_was_dropped_is_closed() {
+    let world = World::new(2).await;
+    let mut source = world.source();
+    let id = block(0).0;
+    source.demand([id].into_iter());
+    let (was_asked, liar_was_asked) = oneshot::channel();
+    let (was_closed, liar_was_closed) = oneshot::channel();
+    let lies = async {
+        let (mut link, _) = asked(&world.listeners[0]).await;
+        was_asked.send(()).unwrap();
+        send(&mut link, b"a lie").await;
+        assert!(!matches!(link.reader.message::<Want>().await, Ok(Some(_))), "nothing more is asked");
+        was_closed.send(()).unwrap();
+    };
+    let serves = async {
+        // The block comes only when the liar has seen its link end, while the get goes on.
+        liar_was_asked.await.unwrap();
+        let honest = asked(&world.listeners[1]).await;
+        liar_was_closed.await.unwrap();
+        serve(honest).await;
+    };
+    let gets = async {
+        assert_eq!(source.block(id).await.unwrap(), data(id));
+        drop(source);
+    };
+    tokio::join!(lies, serves, gets);
+}
