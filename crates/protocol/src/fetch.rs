@@ -3,6 +3,9 @@
 //! The caller demands blocks in the order in which it will need them; the machine keeps a window of requests
 //! open, spread over the providers that answer fastest, checks every block by SHA-256, and asks others when
 //! one lacks, lies, stalls or dies. It ends for a block only when every provider was tried.
+//!
+//! Its clock is the caller's, and runs only while the caller waits for a block: whoever takes nothing for a while may find
+//! that providers have closed their links, not that all have stalled. Such providers are dialed again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -20,7 +23,8 @@ const WINDOW_BLOCKS_MIN: u64 = 4;
 /// be of the largest size, so this is also a bound of memory: 128 MiB in the worst case.
 const WINDOW_BLOCKS_MAX: u64 = 64;
 const _: () = assert!(WINDOW_BLOCKS_MAX <= WANT_MAX as u64, "a window is asked for in one message");
-/// No block for so long means that a provider is frozen. The window may be 8 MiB, and blocks come one by one.
+/// No block for so long, on the caller's clock, means that a provider is frozen. The window may be 8 MiB, and blocks come one
+/// by one.
 const STALL_WINDOW: Duration = Duration::from_secs(30);
 
 /// Number of a provider within one fetch.
@@ -31,13 +35,15 @@ pub type ProviderIndex = usize;
 pub enum Input {
     /// The caller will need these blocks, in this order. Those demanded before are left as they are.
     Demand(Vec<BlockId>),
-    /// A stream to the provider is open.
+    /// A link to the provider is open.
     Up(ProviderIndex),
     /// The provider sent a block.
     Block(ProviderIndex, Vec<u8>),
     /// The provider lacks the block.
     Missing(ProviderIndex, BlockId),
-    /// The stream failed or could not be opened.
+    /// The link that was open has ended, and nothing more comes from it.
+    Closed(ProviderIndex, String),
+    /// The link could not be opened, or its provider breaks the rules.
     Lost(ProviderIndex, String),
     /// Time went by.
     Tick,
@@ -52,7 +58,9 @@ pub enum Effect {
     Deliver(BlockId, Vec<u8>),
     /// No provider has the block.
     Unavailable(BlockId),
-    /// Close the stream to a provider, for this reason.
+    /// Dial a provider whose link has ended.
+    Dial(ProviderIndex),
+    /// Close the link to a provider for good, for this reason.
     Drop(ProviderIndex, String),
 }
 
@@ -63,12 +71,16 @@ struct Provider {
     asked: VecDeque<BlockId>,
     last_answer: Duration,
     lied: bool,
+    /// Whether a right block came on this link.
+    served: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Dialing,
     Up,
+    /// Its link has ended; it is dialed when there is something to ask.
+    Closed,
     Gone,
 }
 
@@ -103,9 +115,13 @@ impl Fetch {
 
     /// Adds a provider that the caller has begun to dial.
     pub fn add_provider(&mut self, now: Duration) -> ProviderIndex {
-        let provider =
-            Provider { state: State::Dialing, asked: VecDeque::new(), last_answer: now, lied: false };
-        self.providers.push(provider);
+        self.providers.push(Provider {
+            state: State::Dialing,
+            asked: VecDeque::new(),
+            last_answer: now,
+            lied: false,
+            served: false,
+        });
         self.providers.len() - 1
     }
 
@@ -122,7 +138,7 @@ impl Fetch {
 
     /// When [`Input::Tick`] is due next, at the latest.
     pub fn next_tick(&self) -> Option<Duration> {
-        let busy = |provider: &&Provider| provider.state != State::Gone && !provider.asked.is_empty();
+        let busy = |provider: &&Provider| provider.state == State::Up && !provider.asked.is_empty();
         self.providers.iter().filter(busy).map(|provider| provider.last_answer + STALL_WINDOW).min()
     }
 
@@ -140,6 +156,7 @@ impl Fetch {
                 let provider = &mut self.providers[index];
                 if provider.state == State::Dialing {
                     provider.state = State::Up;
+                    provider.served = false;
                     provider.last_answer = now;
                 }
             }
@@ -148,6 +165,7 @@ impl Fetch {
                 Some(asked) if asked == id => self.retry(index, id),
                 other => self.broke_order(index, other, out),
             },
+            Input::Closed(index, why) => self.close(index, why, out),
             Input::Lost(index, why) => self.lose(index, why, out),
             Input::Tick => {
                 for index in 0..self.providers.len() {
@@ -172,6 +190,7 @@ impl Fetch {
     fn block(&mut self, now: Duration, index: ProviderIndex, data: Vec<u8>, out: &mut Vec<Effect>) {
         match self.answered(now, index) {
             Some(id) if id.matches(&data) => {
+                self.providers[index].served = true;
                 self.block_bytes = (self.block_bytes * 7 + data.len() as u64) / 8;
                 self.tried.remove(&id);
                 self.demanded.remove(&id);
@@ -204,10 +223,26 @@ impl Fetch {
             return;
         }
         self.providers[index].state = State::Gone;
+        self.take_back(index);
+        out.push(Effect::Drop(index, why));
+    }
+
+    /// A link that ends while nothing is asked, or after a right block, says little about its provider.
+    fn close(&mut self, index: ProviderIndex, why: String, out: &mut Vec<Effect>) {
+        let provider = &mut self.providers[index];
+        if provider.state == State::Up && (provider.served || provider.asked.is_empty()) {
+            provider.state = State::Closed;
+            self.take_back(index);
+        } else {
+            self.lose(index, why, out);
+        }
+    }
+
+    /// Puts back what a provider was asked and has not answered.
+    fn take_back(&mut self, index: ProviderIndex) {
         for id in std::mem::take(&mut self.providers[index].asked).into_iter().rev() {
             self.waiting.push_front(id);
         }
-        out.push(Effect::Drop(index, why));
     }
 
     /// Fills the window from the front of the queue.
@@ -217,6 +252,7 @@ impl Fetch {
         let mut parked = VecDeque::new();
         while room > 0 {
             let Some(id) = self.waiting.pop_front() else { break };
+            self.dial_for(&id, out);
             match self.choose(&id) {
                 Choice::Ask(index) => {
                     let provider = &mut self.providers[index];
@@ -243,6 +279,18 @@ impl Fetch {
         }
     }
 
+    /// Dials those whose link has ended and who may have this block. There is one dial per block asked for at most, so nobody
+    /// keeps us dialing by closing links.
+    fn dial_for(&mut self, id: &BlockId, out: &mut Vec<Effect>) {
+        let tried = self.tried.get(id);
+        for (index, provider) in self.providers.iter_mut().enumerate() {
+            if provider.state == State::Closed && tried.is_none_or(|tried| !tried.contains(&index)) {
+                provider.state = State::Dialing;
+                out.push(Effect::Dial(index));
+            }
+        }
+    }
+
     /// The provider with the shortest queue among those not yet tried for this block.
     fn choose(&self, id: &BlockId) -> Choice {
         let tried = self.tried.get(id);
@@ -250,7 +298,7 @@ impl Fetch {
         let (mut best, mut dialing) = (None, false);
         for index in (0..self.providers.len()).filter(open) {
             match self.providers[index].state {
-                State::Gone => {}
+                State::Gone | State::Closed => {}
                 State::Dialing => dialing = true,
                 State::Up => {
                     let queue = self.providers[index].asked.len();

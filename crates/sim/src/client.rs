@@ -139,9 +139,6 @@ impl Client {
         let peers: Vec<_> = acknowledged.certificate.slots().iter().copied().map(Network::peer).collect();
         let number = self.number();
         let download = Download::start(acknowledged.piece.cid, &peers, env);
-        for connection in download.connections() {
-            self.state.routes.insert(*connection, Route::Get(number));
-        }
         let get = Get { piece: acknowledged.piece.clone(), download, timer: None, last };
         self.state.gets.insert(number, get);
         self.get_goes_on(number, env);
@@ -150,6 +147,9 @@ impl Client {
     fn get_goes_on(&mut self, number: u64, env: &mut Env<'_>) {
         let Some(get) = self.state.gets.get_mut(&number) else { return };
         let Some(end) = get.download.take_end() else {
+            for connection in get.download.connections() {
+                self.state.routes.insert(*connection, Route::Get(number));
+            }
             let due = get.download.next_tick();
             if let Some(due) = due.filter(|due| get.timer.is_none_or(|timer| *due < timer)) {
                 get.timer = Some(due);

@@ -19,6 +19,7 @@ pub struct Download {
     /// When it began.
     pub since: Duration,
     fetch: Fetch,
+    peers: Vec<PeerIndex>,
     /// Connections, in the order of the machine's providers.
     connections: Vec<ConnectionId>,
     walk: Walk<InMemory>,
@@ -35,6 +36,7 @@ impl Download {
         let mut download = Self {
             since: env.now(),
             fetch: Fetch::new(env.now(), peers.len()),
+            peers: peers.to_vec(),
             connections: peers.iter().map(|peer| env.connect(*peer, Protocol::Link)).collect(),
             walk: Walk::new(root, InMemory::default()).expect("memory does not fail"),
             ahead: VecDeque::new(),
@@ -46,7 +48,7 @@ impl Download {
         download
     }
 
-    /// Its connections.
+    /// Its connections; a peer may be dialed anew at every step.
     pub fn connections(&self) -> &[ConnectionId] {
         &self.connections
     }
@@ -77,7 +79,7 @@ impl Download {
                     Input::Lost(provider, "sent no message".into())
                 }
             },
-            Signal::Lost => Input::Lost(provider, "is gone".into()),
+            Signal::Lost => Input::Closed(provider, "is gone".into()),
             Signal::Incoming(_) | Signal::Taken(_) => return,
         };
         self.step(input, env);
@@ -101,6 +103,9 @@ impl Download {
                 Effect::Request(provider, want) => env.message(self.connection(provider), &want),
                 Effect::Deliver(id, data) => drop(self.ready.insert(id, data)),
                 Effect::Unavailable(id) => self.end(Err(format!("nobody has {id}")), env),
+                Effect::Dial(provider) => {
+                    self.connections[provider] = env.connect(self.peers[provider], Protocol::Link);
+                }
                 Effect::Drop(provider, _) => env.close(self.connection(provider)),
             }
         }

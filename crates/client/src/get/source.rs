@@ -1,16 +1,17 @@
 //! Where blocks come from: the fetch machine and its links to providers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdfast_core::block::BlockId;
 use holdfast_net::Net;
 use holdfast_proofs::slots::{self, Bucket};
-use holdfast_protocol::fetch::{Effect, Fetch, Input};
+use holdfast_protocol::fetch::{Effect, Fetch, Input, ProviderIndex};
 use holdfast_protocol::get::Want;
 use holdfast_store::export::content::ContentReader;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use self::conversation::{Event, ProviderEvent, converse};
 use self::spares::Spares;
@@ -34,7 +35,9 @@ pub(super) struct Source<'a, P> {
     net: &'a Net,
     network: &'a Network,
     fetch: Fetch,
-    started: Instant,
+    /// The machine's clock: how long blocks were waited for. While whoever takes the blocks is busy, no answer is taken, and
+    /// that is nobody's fault.
+    waited: Duration,
     /// Committee places of the providers asked now.
     places: Vec<usize>,
     /// Members not asked yet.
@@ -82,7 +85,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             net,
             network,
             fetch: Fetch::new(Duration::ZERO, 0),
-            started: Instant::now(),
+            waited: Duration::ZERO,
             places: Vec::new(),
             strangers,
             orders: Vec::new(),
@@ -99,29 +102,36 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             fetched: Fetched::default(),
             progress,
         };
-        source.dial(places);
+        source.add(places);
         source
     }
 
-    fn dial(&mut self, places: Vec<usize>) {
+    /// Begins with providers that were not asked before.
+    fn add(&mut self, places: Vec<usize>) {
         for place in places {
-            let provider = self.fetch.add_provider(self.started.elapsed());
+            let provider = self.fetch.add_provider(self.waited);
             self.places.push(place);
             self.orders.push(None);
-            let events = self.events.clone();
-            let reach = self.network.reach(place).map(|(peer, addresses)| (peer, addresses.to_vec()));
-            let (net, spares) = (self.net.clone(), self.spares.clone());
-            self.tasks.spawn(async move {
-                let what = match reach {
-                    Some((peer, addresses)) => match net.link(peer, &addresses).await {
-                        Ok(link) => converse(link, provider, &events, &spares).await,
-                        Err(error) => ProviderEvent::Lost(error.to_string()),
-                    },
-                    None => ProviderEvent::Lost("has no valid peer id".into()),
-                };
-                let _ = events.send(Event { provider, what }).await; // the source may be done
-            });
+            self.dial(provider);
         }
+    }
+
+    fn dial(&mut self, provider: ProviderIndex) {
+        while self.tasks.try_join_next().is_some() {} // those of links that have ended
+        let events = self.events.clone();
+        let reach = self.network.reach(self.places[provider]);
+        let reach = reach.map(|(peer, addresses)| (peer, addresses.to_vec()));
+        let (net, spares) = (self.net.clone(), self.spares.clone());
+        self.tasks.spawn(async move {
+            let what = match reach {
+                Some((peer, addresses)) => match net.link(peer, &addresses).await {
+                    Ok(link) => converse(link, provider, &events, &spares).await,
+                    Err(error) => ProviderEvent::Lost(error.to_string()),
+                },
+                None => ProviderEvent::Lost("has no valid peer id".into()),
+            };
+            let _ = events.send(Event { provider, what }).await; // the source may be done
+        });
     }
 
     /// Says which blocks will be needed next, in order.
@@ -144,12 +154,15 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                 return Ok(data);
             }
             self.ask_strangers()?;
-            let due = self.fetch.next_tick().map(|due| self.started + due);
-            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
-            let input = tokio::select! {
-                event = self.inbox.recv() => self.translate(event.expect("the source holds a sender")),
-                () = tokio::time::sleep_until(due.into()) => Input::Tick,
+            let since = Instant::now();
+            let left = self.fetch.next_tick().map(|due| due.saturating_sub(self.waited));
+            let event = tokio::select! {
+                biased; // an answer that is here is not late
+                event = self.inbox.recv() => Some(event.expect("the source holds a sender")),
+                () = tokio::time::sleep(left.unwrap_or(Duration::from_secs(60))) => None,
             };
+            self.waited += since.elapsed();
+            let input = event.map_or(Input::Tick, |event| self.translate(event));
             self.step(input);
         }
     }
@@ -201,7 +214,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                 None => GetError::NotFound { id, asked },
             });
         }
-        self.dial(strangers);
+        self.add(strangers);
         let missing = std::mem::take(&mut self.unavailable);
         self.step(Input::Demand(missing.into_iter().collect()));
         Ok(())
@@ -215,13 +228,14 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
             }
             ProviderEvent::Block(data) => Input::Block(provider, data),
             ProviderEvent::Missing(id) => Input::Missing(provider, id),
+            ProviderEvent::Closed(why) => Input::Closed(provider, why),
             ProviderEvent::Lost(why) => Input::Lost(provider, why),
         }
     }
 
     fn step(&mut self, input: Input) {
         let mut effects = Vec::new();
-        self.fetch.step(self.started.elapsed(), input, &mut effects);
+        self.fetch.step(self.waited, input, &mut effects);
         for effect in effects {
             match effect {
                 Effect::Request(provider, want) => {
@@ -245,6 +259,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                 Effect::Unavailable(id) => {
                     self.unavailable.insert(id);
                 }
+                Effect::Dial(provider) => self.dial(provider),
                 Effect::Drop(provider, why) => {
                     let member = &self.network.committee.members()[self.places[provider]];
                     tracing::info!(node = %member.node.short(), why, "passing over a provider");

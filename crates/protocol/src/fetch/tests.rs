@@ -69,19 +69,59 @@ fn a_wrong_block_is_fetched_elsewhere_and_the_liar_dropped() {
 
 #[test]
 fn lost_and_frozen_providers_hand_their_blocks_on() {
-    for frozen in [false, true] {
+    let due = STALL_WINDOW;
+    for (at, input) in [
+        (NOW, Input::Lost(0, "garbage".into())),
+        (NOW, Input::Closed(0, "closed the link".into())),
+        (due, Input::Tick),
+    ] {
         let (mut fetch, _) = fetch(2, 2);
         step(&mut fetch, Input::Up(0));
         step(&mut fetch, Input::Up(1));
+        assert_eq!(fetch.next_tick(), Some(due));
         let mut out = Vec::new();
-        if frozen {
-            let due = fetch.next_tick().unwrap();
-            fetch.step(due, Input::Tick, &mut out);
-        } else {
-            fetch.step(NOW, Input::Lost(0, "reset".into()), &mut out);
-        }
+        fetch.step(at, input, &mut out);
         assert!(matches!(out[0], Effect::Drop(0, _)));
         assert_eq!(requests(&out), [(1, ids(&[0, 1]))]);
+    }
+}
+
+fn closed() -> Input {
+    Input::Closed(0, "closed the link".into())
+}
+
+#[test]
+fn a_link_that_ends_while_nothing_is_asked_is_dialed_when_something_is() {
+    let (mut fetch, _) = fetch(1, 0);
+    step(&mut fetch, Input::Up(0));
+    assert_eq!(step(&mut fetch, closed()), []);
+    assert_eq!(step(&mut fetch, Input::Demand(ids(&[0]))), [Effect::Dial(0)]);
+    assert_eq!(requests(&step(&mut fetch, Input::Up(0))), [(0, ids(&[0]))]);
+}
+
+#[test]
+fn a_link_that_ends_is_dialed_again_if_a_right_block_came_on_it() {
+    let (mut fetch, _) = fetch(1, 3);
+    for number in 0..2 {
+        step(&mut fetch, Input::Up(0));
+        step(&mut fetch, Input::Block(0, block(number).1));
+        assert_eq!(step(&mut fetch, closed()), [Effect::Dial(0)]);
+    }
+    assert_eq!(requests(&step(&mut fetch, Input::Up(0))), [(0, ids(&[2]))]);
+    let end = step(&mut fetch, closed());
+    assert_eq!(end, [Effect::Drop(0, "closed the link".into()), Effect::Unavailable(ids(&[2])[0])]);
+}
+
+#[test]
+fn a_provider_that_closes_every_link_is_dialed_once_for_each_block_that_is_asked() {
+    let (mut fetch, _) = fetch(2, 0);
+    step(&mut fetch, Input::Up(1));
+    for number in 0..5 {
+        step(&mut fetch, Input::Up(0));
+        assert_eq!(step(&mut fetch, closed()), []);
+        assert_eq!(step(&mut fetch, Input::Tick), []);
+        let asked = step(&mut fetch, Input::Demand(ids(&[number])));
+        assert_eq!((&asked[0], requests(&asked)), (&Effect::Dial(0), vec![(1, ids(&[number]))]));
     }
 }
 

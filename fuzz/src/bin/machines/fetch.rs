@@ -15,11 +15,23 @@ const PROVIDERS_MAX: usize = 6;
 /// Blocks on the way at once: a bound of memory.
 const WINDOW_MAX: usize = 64;
 
-#[derive(Default)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Dialing,
+    Up,
+    Closed,
+    Gone,
+}
+
 struct Provider {
-    up: bool,
-    gone: bool,
+    state: State,
     asked: Vec<BlockId>,
+}
+
+impl Provider {
+    fn new() -> Self {
+        Self { state: State::Dialing, asked: Vec::new() }
+    }
 }
 
 /// A fetch with what its caller knows.
@@ -38,7 +50,7 @@ pub(crate) fn judge(mut script: Script<'_>) {
         fetch: Fetch::new(Duration::ZERO, count),
         now: Duration::ZERO,
         demanded: BTreeSet::new(),
-        providers: (0..count).map(|_| Provider::default()).collect(),
+        providers: (0..count).map(|_| Provider::new()).collect(),
         tried: BTreeMap::new(),
     };
     while !script.is_over() {
@@ -59,7 +71,7 @@ impl Run {
     fn act(&mut self, script: &mut Script<'_>) {
         let provider = usize::from(script.byte()) % self.providers.len();
         let next = self.providers[provider].asked.first().copied();
-        match script.below(9) {
+        match script.below(10) {
             0 => {
                 let first = script.below(BLOCKS);
                 let ids: Vec<_> = (first..BLOCKS.min(first + script.below(80))).map(id).collect();
@@ -67,7 +79,10 @@ impl Run {
                 self.step(Input::Demand(ids));
             }
             1 => {
-                self.providers[provider].up |= !self.providers[provider].gone;
+                let state = &mut self.providers[provider].state;
+                if *state == State::Dialing {
+                    *state = State::Up;
+                }
                 self.step(Input::Up(provider));
             }
             2 => {
@@ -78,14 +93,22 @@ impl Run {
             3 => self.answer(provider, Input::Block(provider, data(script.below(BLOCKS)))),
             4 => self.answer(provider, Input::Missing(provider, next.unwrap_or_else(|| id(0)))),
             5 => self.answer(provider, Input::Missing(provider, id(script.below(BLOCKS)))),
-            6 => self.step(Input::Lost(provider, "reset".into())),
+            6 => self.step(Input::Lost(provider, "lied".into())),
+            9 => {
+                let own = &mut self.providers[provider];
+                if own.state == State::Up {
+                    own.state = State::Closed;
+                    own.asked.clear();
+                }
+                self.step(Input::Closed(provider, "reset".into()));
+            }
             7 => {
                 self.now += Duration::from_secs(script.byte().into());
                 self.step(Input::Tick);
             }
             _ if self.providers.len() < PROVIDERS_MAX => {
                 assert_eq!(self.fetch.add_provider(self.now), self.providers.len());
-                self.providers.push(Provider::default());
+                self.providers.push(Provider::new());
             }
             _ => self.step(Input::Tick),
         }
@@ -113,7 +136,7 @@ impl Run {
         match effect {
             Effect::Request(index, want) => {
                 let provider = &mut self.providers[index];
-                assert!(provider.up && !provider.gone, "asked somebody who is not there");
+                assert!(provider.state == State::Up, "asked somebody who is not there");
                 assert!(!want.blocks.is_empty() && want.blocks.len() <= WANT_MAX);
                 for id in want.blocks.iter() {
                     assert!(self.demanded.contains(id), "asked for what nobody needs");
@@ -129,13 +152,20 @@ impl Run {
             Effect::Unavailable(id) => {
                 assert!(self.demanded.remove(&id), "given up twice");
                 let tried = self.tried.remove(&id).unwrap_or_default();
-                let left = |(index, provider): (usize, &Provider)| !provider.gone && !tried.contains(&index);
+                let left = |(index, provider): (usize, &Provider)| {
+                    provider.state != State::Gone && !tried.contains(&index)
+                };
                 assert!(!self.providers.iter().enumerate().any(left), "given up before all were tried");
+            }
+            Effect::Dial(index) => {
+                let provider = &mut self.providers[index];
+                assert!(provider.state == State::Closed, "dialed somebody whose link has not ended");
+                provider.state = State::Dialing;
             }
             Effect::Drop(index, _) => {
                 let provider = &mut self.providers[index];
-                assert!(!provider.gone, "dropped twice");
-                provider.gone = true;
+                assert!(provider.state != State::Gone, "dropped twice");
+                provider.state = State::Gone;
                 provider.asked.clear();
             }
         }

@@ -76,6 +76,8 @@ fn fetch() -> Vec<Vec<u8>> {
         vec![2, 1, 0, 1, 1, 1, 0, 0, 0, 10, 0, 2, 1, 2, 0, 2, 1, 2, 0, 2, 1, 2, 0, 2, 1, 2, 0, 2, 1, 2],
         // One lies, one lacks a block, one stalls, one is added.
         vec![2, 2, 0, 1, 1, 1, 2, 1, 0, 0, 0, 20, 0, 3, 99, 1, 4, 0, 8, 3, 1, 0, 7, 31, 3, 2, 0, 6],
+        // A link ends while nothing is asked, and one after a block; both are dialed again.
+        vec![2, 1, 0, 1, 1, 1, 0, 9, 0, 0, 0, 10, 0, 1, 1, 2, 1, 9, 0, 2, 1, 1, 0, 2, 1, 2],
         // A demand before anybody is there; an answer that nobody asked for.
         vec![2, 0, 0, 0, 0, 79, 0, 1, 0, 5, 3, 0, 2],
     ]

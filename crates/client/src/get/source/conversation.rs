@@ -23,11 +23,14 @@ pub(super) enum ProviderEvent {
     Up(mpsc::Sender<Want>),
     Block(Vec<u8>),
     Missing(BlockId),
+    /// The link has ended.
+    Closed(String),
+    /// There was no link, or the provider breaks the rules.
     Lost(String),
 }
 
 /// Asks and forwards answers over a link until it ends or the mailbox of requests is closed, then closes the link. Returns
-/// why it ended, always as [`ProviderEvent::Lost`].
+/// its last event.
 pub(super) async fn converse(
     mut link: Link,
     provider: ProviderIndex,
@@ -41,7 +44,7 @@ pub(super) async fn converse(
     let _ = events.send(Event { provider, what: ProviderEvent::Up(orders) }).await; // the source may be done
     tokio::select! {
         end = read(link.reader, provider, events, spares) => end,
-        () = write(link.writer, mailbox) => ProviderEvent::Lost("is not needed any more".into()),
+        () = write(link.writer, mailbox) => ProviderEvent::Closed("is not needed any more".into()),
     }
 }
 
@@ -57,11 +60,11 @@ async fn read(
         let what = match reader.read::<GetReply>(&mut data).await {
             Ok(Some(Frame::Data)) => ProviderEvent::Block(data),
             Ok(Some(Frame::Message(GetReply::Missing(id)))) => ProviderEvent::Missing(id),
-            Ok(None) => return ProviderEvent::Lost("closed the link".into()),
+            Ok(None) => return ProviderEvent::Closed("closed the link".into()),
             Err(error) => return broken(&error),
         };
         if events.send(Event { provider, what }).await.is_err() {
-            return ProviderEvent::Lost("is not needed any more".into());
+            return ProviderEvent::Closed("is not needed any more".into());
         }
     }
 }
@@ -78,8 +81,8 @@ async fn write(mut writer: FrameWriter<LinkStream>, mut mailbox: mpsc::Receiver<
 }
 
 fn broken(error: &FrameError) -> ProviderEvent {
-    ProviderEvent::Lost(match error {
-        FrameError::Stream(error) => format!("broke the link: {error}"),
-        error => format!("sent what is no answer: {error}"),
-    })
+    match error {
+        FrameError::Stream(error) => ProviderEvent::Closed(format!("broke the link: {error}")),
+        error => ProviderEvent::Lost(format!("sent what is no answer: {error}")),
+    }
 }

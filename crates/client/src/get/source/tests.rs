@@ -129,3 +129,59 @@ async fn the_link_of_a_provider_that_was_dropped_is_closed() {
     };
     tokio::join!(lies, serves, gets);
 }
+
+#[tokio::test]
+async fn providers_that_close_idle_links_while_the_reader_pauses_are_dialed_again() {
+    let world = World::new(1).await;
+    let mut source = world.source();
+    let (was_closed, pause) = oneshot::channel();
+    let provides = async {
+        let (mut link, blocks) = asked(&world.listeners[0]).await;
+        for id in blocks {
+            send(&mut link, &data(id)).await;
+        }
+        link.writer.close().await.unwrap();
+        was_closed.send(()).unwrap();
+        serve(asked(&world.listeners[0]).await).await;
+    };
+    let gets = async {
+        let [first, second] = [block(0).0, block(1).0];
+        source.demand([first].into_iter());
+        assert_eq!(source.block(first).await.unwrap(), data(first));
+        pause.await.unwrap();
+        source.demand([second].into_iter());
+        assert_eq!(source.block(second).await.unwrap(), data(second));
+        drop(source);
+    };
+    tokio::join!(provides, gets);
+}
+
+#[tokio::test]
+async fn time_in_which_nobody_waits_for_a_block_counts_against_no_provider() {
+    let world = World::new(1).await;
+    let mut source = world.source();
+    let (is_over, pause) = oneshot::channel();
+    let provides = async {
+        let (mut link, blocks) = asked(&world.listeners[0]).await;
+        send(&mut link, &data(blocks[0])).await;
+        pause.await.unwrap();
+        serve((link, blocks[1..].to_vec())).await;
+    };
+    let gets = async {
+        let [first, second] = [block(0).0, block(1).0];
+        source.demand([first, second].into_iter());
+        assert_eq!(source.block(first).await.unwrap(), data(first));
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(300)).await;
+        tokio::select! {
+            biased;
+            early = source.block(second) => panic!("nobody was to answer yet: {early:?}"),
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        tokio::time::resume();
+        is_over.send(()).unwrap();
+        assert_eq!(source.block(second).await.unwrap(), data(second));
+        drop(source);
+    };
+    tokio::join!(provides, gets);
+}
