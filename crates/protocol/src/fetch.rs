@@ -125,10 +125,15 @@ impl Fetch {
         self.providers.len() - 1
     }
 
-    /// How many blocks the caller should demand ahead of its need.
+    /// How many blocks the caller should demand ahead of its need, those that it holds and does not need yet included.
     pub fn window(&self) -> usize {
         let blocks = (WINDOW_BYTES / self.block_bytes.max(1)).clamp(WINDOW_BLOCKS_MIN, WINDOW_BLOCKS_MAX);
         usize::try_from(blocks).expect("clamped")
+    }
+
+    /// Blocks that were demanded and neither came nor were given up.
+    pub fn demanded(&self) -> &BTreeSet<BlockId> {
+        &self.demanded
     }
 
     /// Whether a provider sent a block that was not the one asked for.

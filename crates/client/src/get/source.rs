@@ -134,11 +134,23 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
         });
     }
 
-    /// Says which blocks will be needed next, in order.
+    /// Says which blocks will be needed next, in order. Those that came and are not needed yet count towards the window: in a
+    /// deep DAG, each level may put others before them. The first is needed now, so it is demanded in any case.
     pub(super) fn demand(&mut self, wanted: impl Iterator<Item = BlockId>) {
-        let here =
-            |id: &BlockId| self.ready.contains_key(id) || self.recent.iter().any(|(recent, _)| recent == id);
-        let missing: Vec<_> = wanted.take(self.fetch.window()).filter(|id| !here(id)).collect();
+        let window = self.fetch.window();
+        let mut room = window.saturating_sub(self.ready.len() + self.fetch.demanded().len());
+        let mut missing = Vec::new();
+        for (place, id) in wanted.take(window).enumerate() {
+            let recent = || self.recent.iter().any(|(recent, _)| *recent == id);
+            if self.fetch.demanded().contains(&id) || self.ready.contains_key(&id) || recent() {
+                continue;
+            }
+            if room == 0 && place > 0 {
+                break;
+            }
+            room = room.saturating_sub(1);
+            missing.push(id);
+        }
         self.step(Input::Demand(missing));
     }
 

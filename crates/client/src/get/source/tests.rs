@@ -185,3 +185,32 @@ async fn time_in_which_nobody_waits_for_a_block_counts_against_no_provider() {
     };
     tokio::join!(provides, gets);
 }
+
+#[tokio::test]
+async fn a_deep_dag_that_puts_blocks_off_at_every_level_fills_no_memory() {
+    const LEVELS: u16 = 60;
+    const LEAVES: u16 = 7;
+    let world = World::new(1).await;
+    let mut source = world.source();
+    let gets = async {
+        // As a file is read: the links of a node come before what was wanted so far.
+        let mut wanted = vec![0];
+        let mut most = 0;
+        while let Some(next) = wanted.last().copied() {
+            source.demand(wanted.iter().rev().map(|number| block(*number).0));
+            let (id, data) = block(next);
+            assert_eq!(source.block(id).await.unwrap(), data);
+            wanted.pop();
+            if next % (LEAVES + 1) == 0 && next < LEVELS * (LEAVES + 1) {
+                let links = [next + LEAVES + 1].into_iter().chain(next + 1..=next + LEAVES);
+                wanted.extend(links.rev());
+            }
+            most = most.max(source.ready.len() + source.fetch.demanded().len());
+        }
+        assert_eq!(source.fetched().blocks, u64::from(LEVELS * (LEAVES + 1) + 1), "each once");
+        assert!(most <= source.window(), "{most} blocks at once");
+        drop(source);
+    };
+    let serves = async { serve(asked(&world.listeners[0]).await).await };
+    tokio::join!(serves, gets);
+}
