@@ -247,6 +247,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
 
     fn step(&mut self, input: Input) {
         let mut effects = Vec::new();
+        let mut full = Vec::new();
         self.fetch.step(self.waited, input, &mut effects);
         for effect in effects {
             match effect {
@@ -257,9 +258,7 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                         Ok(()) => {}
                         // The link has ended, and its task is about to say so.
                         Err(mpsc::error::TrySendError::Closed(_)) => {}
-                        Err(mpsc::error::TrySendError::Full(_)) => {
-                            unreachable!("the mailbox holds a want for every block of the window")
-                        }
+                        Err(mpsc::error::TrySendError::Full(_)) => full.push(provider),
                     }
                 }
                 Effect::Deliver(id, data) => {
@@ -280,6 +279,10 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
                     self.last_failure = Some(why);
                 }
             }
+        }
+        // Only once all else is done: what they were asked goes to others, behind what those are asked already.
+        for provider in full {
+            self.step(Input::Lost(provider, "takes no requests".into()));
         }
     }
 }

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use super::spares::Spares;
 
-/// Requests waiting for one provider's link. Each names at least one block of the window, which is smaller.
+/// Requests waiting for one provider's link. Who takes requests never has more of them than blocks of the window, which is
+/// smaller; who answers without taking any may.
 const ORDERS: usize = get::WANT_MAX;
 
 /// An event of one provider.

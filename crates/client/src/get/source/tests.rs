@@ -187,6 +187,21 @@ async fn time_in_which_nobody_waits_for_a_block_counts_against_no_provider() {
 }
 
 #[tokio::test]
+async fn a_provider_that_answers_and_takes_no_requests_is_dropped() {
+    let world = World::new(0).await;
+    let mut source = world.source();
+    let (orders, mut mailbox) = mpsc::channel(1);
+    let up = Event { provider: 0, what: ProviderEvent::Up(orders) };
+    let up = source.translate(up);
+    source.step(up);
+    source.demand([block(0).0].into_iter());
+    source.demand([block(1).0].into_iter());
+    assert_eq!(source.last_failure.as_deref(), Some("takes no requests"));
+    assert_eq!(mailbox.recv().await.unwrap().blocks.to_vec(), [block(0).0]);
+    assert!(mailbox.recv().await.is_none(), "its link is closed");
+}
+
+#[tokio::test]
 async fn a_deep_dag_that_puts_blocks_off_at_every_level_fills_no_memory() {
     const LEVELS: u16 = 60;
     const LEAVES: u16 = 7;
