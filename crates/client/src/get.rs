@@ -192,6 +192,7 @@ async fn walk<P: FnMut(u64)>(
         walk.enter(&id, &data)?;
         sink.write(&car::section_prefix(&id, data.len())).await?;
         sink.write(&data).await?;
+        source.done_with(id, data);
     }
     sink.finish().await?;
     Ok(source.fetched())

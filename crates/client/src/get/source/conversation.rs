@@ -8,7 +8,7 @@ use holdfast_protocol::get::{self, GetReply, Want};
 use holdfast_protocol::link::Start;
 use tokio::sync::mpsc;
 
-use super::spares::Spares;
+use super::spares::{self, Spares};
 
 /// Requests waiting for one provider's link. Who takes requests never has more of them than blocks of the window, which is
 /// smaller; who answers without taking any may.
@@ -59,7 +59,10 @@ async fn read(
     loop {
         let mut data = spares.take();
         let what = match reader.read::<GetReply>(&mut data).await {
-            Ok(Some(Frame::Data)) => ProviderEvent::Block(data),
+            Ok(Some(Frame::Data)) => {
+                spares::fit(&mut data);
+                ProviderEvent::Block(data)
+            }
             Ok(Some(Frame::Message(GetReply::Missing(id)))) => ProviderEvent::Missing(id),
             Ok(None) => return ProviderEvent::Closed("closed the link".into()),
             Err(error) => return broken(&error),
