@@ -1,4 +1,4 @@
-//! The check of a whole store: every piece is read and hashed, every row of the index is compared with the log.
+//! The check of a whole store: every piece is read and hashed, and compared with its rows and records.
 
 use holdfast_core::block::BlockId;
 use holdfast_core::check::PieceChecker;
@@ -67,6 +67,11 @@ impl Store {
     ) -> Result<(), String> {
         let scratch = &self.shared.options.scratch;
         let explain = |error: &dyn std::error::Error| holdfast_core::explain(error);
+        // Whoever makes the index again goes by the records alone.
+        self.shared.record(row.place).map_err(|_| "its record in the log is damaged")?;
+        for promise in self.shared.index.promises(cid).map_err(|error| explain(&error))? {
+            self.shared.record(promise.place).map_err(|_| "a promise about it is damaged in the log")?;
+        }
         let mut checker =
             PieceChecker::new(*cid, WalkMemory::new(scratch)).map_err(|error| explain(&error))?;
         let (mut buffer, mut placed, mut outboard) = (Vec::new(), Vec::new(), Vec::new());

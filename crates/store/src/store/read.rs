@@ -219,7 +219,7 @@ impl Shared {
     }
 
     /// Reads a record without a body back from the log.
-    fn record(&self, place: Place) -> Result<Record, ReadError> {
+    pub(super) fn record(&self, place: Place) -> Result<Record, ReadError> {
         let read = || -> io::Result<Record> {
             let file = self.segment(place.segment)?;
             let mut head = [0; SEGMENT_HEAD_LEN];

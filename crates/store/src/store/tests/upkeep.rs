@@ -193,6 +193,26 @@ fn a_damaged_record_costs_its_piece_and_no_other() {
     put(&store, &pieces[2]).unwrap();
 }
 
+/// Its bytes are as they were, and an index made again would not have it.
+#[test]
+fn a_piece_whose_record_or_promise_is_damaged_is_found_by_a_check() {
+    let (store, disk) = memory();
+    let pieces = [piece(1, 1000), piece(2, LARGE), piece(3, 1000)];
+    for piece in &pieces {
+        put(&store, piece).unwrap();
+    }
+    let [small, large, promised] = pieces.each_ref().map(|(cid, _)| store.piece(cid).unwrap().unwrap().place);
+    let promise = store.shared.index.promises(&pieces[2].0).unwrap()[0].place;
+    assert_eq!(promise.segment, promised.segment);
+    for place in [small, large, promise] {
+        let at = usize::try_from(place.start).unwrap() + 40;
+        disk.damage(&files::segment(place.segment), |data| data[at] ^= 1);
+    }
+    let damaged: Vec<_> = store.check(|_| ()).unwrap().damaged.into_iter().map(|damage| damage.cid).collect();
+    let expected: std::collections::BTreeSet<_> = pieces.iter().map(|(cid, _)| *cid).collect();
+    assert_eq!(damaged.into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
+}
+
 /// The piece is written again behind its promise, and the index is made again from that.
 #[test]
 fn a_promise_that_stands_before_its_piece_in_the_log_counts() {
