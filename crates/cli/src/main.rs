@@ -27,7 +27,13 @@ fn main() -> ExitCode {
         (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if first == holdfast_node::trusted::SUBCOMMAND {
         log("warn", false);
-        return holdfast_enclave::service::main(second.as_ref());
+        return match holdfast_enclave::service::run(second.as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the enclave stopped");
+                ExitCode::FAILURE
+            }
+        };
     }
     if first == holdfast_bench::floor::SUBCOMMAND {
         return holdfast_bench::floor::main(&second);

@@ -53,7 +53,7 @@ struct Connection {
 struct Process(Child);
 
 impl Host {
-    /// Starts an enclave process; `command` must run [`crate::service::main`] on its standard input.
+    /// Starts an enclave process; `command` must run [`crate::service::run`] on its standard input.
     ///
     /// The process gets a group of its own, so that a Ctrl-C at the terminal reaches the host alone, which then
     /// ends the enclave in order.

@@ -5,7 +5,6 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::ExitCode;
 
 use holdfast_core::codec::{Bounded, Text};
 use holdfast_core::purpose::Signable;
@@ -108,20 +107,13 @@ fn refused(why: &str) -> Answer {
     Answer::Refused(Text::cut(why))
 }
 
-/// Runs an enclave process: its state is in `folder`, the host's socket is standard input.
-pub fn main(folder: &Path) -> ExitCode {
-    let run = || {
-        let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-        Enclave::open(folder)?.serve(socket)
-    };
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let error: EnclaveError = error;
-            tracing::error!(error = &error as &dyn std::error::Error, "the enclave stopped");
-            ExitCode::FAILURE
-        }
-    }
+/// Runs an enclave process until its host is gone: its state is in `folder`, the host's socket is standard input.
+///
+/// # Errors
+/// If it cannot start or go on.
+pub fn run(folder: &Path) -> Result<(), EnclaveError> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    Enclave::open(folder)?.serve(socket)
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use holdfast_bench::runner::median;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::{Resource, getrlimit};
 
@@ -15,7 +16,7 @@ use crate::settings;
 /// Less room than this in the temporary folder is worth a warning: standard input and what grows with a piece
 /// go there.
 const SCRATCH_BYTES_MIN: u64 = 1 << 30;
-/// A node keeps two databases, and two files and a stream for each put: fewer open files are soon used up.
+/// A node keeps two databases, and two files and a link for each put: fewer open files are soon used up.
 const OPEN_FILES_MIN: u64 = 1024;
 /// Syncs that are measured; an odd number, so that one is in the middle.
 const SYNCS: usize = 5;
@@ -94,28 +95,24 @@ fn sync_speed(folder: &Path) -> Check {
         Ok(times) => format!(
             "4 KiB reach the disk of {} in {:.2} ms, the median of {SYNCS}",
             folder.display(),
-            median(times).as_secs_f64() * 1000.0
+            median(times)
         ),
         Err(error) => format!("could not measure in {}: {error}", folder.display()),
     };
     Check::info("disk sync", found)
 }
 
-fn syncs(folder: &Path) -> std::io::Result<[Duration; SYNCS]> {
+/// Milliseconds of each.
+fn syncs(folder: &Path) -> std::io::Result<Vec<f64>> {
     let mut file = tempfile::tempfile_in(folder)?;
-    let mut times = [Duration::ZERO; SYNCS];
-    for time in &mut times {
+    let mut times = Vec::new();
+    for _ in 0..SYNCS {
         let started = Instant::now();
         file.write_all(&[0; SYNC_BYTES])?;
         file.sync_data()?;
-        *time = started.elapsed();
+        times.push(started.elapsed().as_secs_f64() * 1000.0);
     }
     Ok(times)
-}
-
-fn median(mut times: [Duration; SYNCS]) -> Duration {
-    times.sort_unstable();
-    times[SYNCS / 2]
 }
 
 /// What makes hashing blocks (SHA) and encrypting connections (AES) several times faster.
@@ -157,11 +154,5 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(nearest(&folder.path().join("a/b")).as_deref(), Some(folder.path()));
         assert_eq!(nearest(folder.path()).as_deref(), Some(folder.path()));
-    }
-
-    #[test]
-    fn the_median_is_the_one_in_the_middle() {
-        let times = [9, 1, 7, 2, 3].map(Duration::from_millis);
-        assert_eq!(median(times), Duration::from_millis(3));
     }
 }
