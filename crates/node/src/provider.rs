@@ -18,6 +18,7 @@ use pull::Pulls;
 
 mod answer;
 mod certificate;
+mod draft;
 mod intake;
 mod links;
 pub(crate) mod pull;

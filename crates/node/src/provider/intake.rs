@@ -5,21 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_core::block::BlockId;
-use holdfast_core::codec;
 use holdfast_core::explain;
 use holdfast_net::frames::{Frame, FrameError, FrameWriter};
 use holdfast_net::link::Link;
 use holdfast_proofs::statement::Statement;
 use holdfast_protocol::intake::{Effect, Input, Intake, Room};
 use holdfast_protocol::put::{EAGER_BYTES, PutReply, PutRequest, Reason, Refusal};
-use holdfast_store::log::Promise;
 use holdfast_store::store::{PieceDraft, PutError, SMALL_BYTES};
 use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::links::{Ending, TAKE_MAX, in_time};
-use super::{Provider, blocking};
+use super::{Provider, blocking, draft};
 
 /// What a client is told of trouble that only the operator can mend.
 const STORE_FAILED: &str = "the provider's store failed";
@@ -187,36 +185,19 @@ impl Conversation<'_> {
         .await;
         self.data = data; // its memory serves the next frame
         let draft = pushed.map_err(|error| refusal(&error))?;
-        if let Some(write) = draft.write_beside() {
-            drop(tokio::task::spawn_blocking(write)); // the seal waits for it
-        }
+        draft::write_beside(&draft);
         self.draft = Some(draft);
         Ok(())
     }
 
     async fn persist(&mut self, statement: Statement) -> Result<(), Refusal> {
         let draft = self.draft.take().expect("a seal is only accepted with a draft");
-        let (done, sealed) = oneshot::channel();
-        let small = draft.is_small();
-        let seal = move || {
-            draft.seal(&statement.piece_root, Some(promise(&statement)), |result| {
-                let _ = done.send(result); // the conversation may be over
-            });
-        };
-        if small {
-            seal(); // it is queued
-        } else {
-            blocking(seal).await;
-        }
-        match sealed.await {
-            Ok(result) => result.map(drop).map_err(|error| refusal(&error)),
-            Err(_) => Err(Refusal::new(Reason::Internal, STORE_FAILED)),
-        }
+        draft::seal(draft, &statement).await.map_err(|error| refusal(&error))
     }
 
     async fn promise(&mut self, statement: Statement) -> Result<(), Refusal> {
         let (done, kept) = oneshot::channel();
-        self.provider.store.promise(statement.cid, promise(&statement), |result| {
+        self.provider.store.promise(statement.cid, draft::promise(&statement), |result| {
             let _ = done.send(result); // the conversation may be over
         });
         match kept.await {
@@ -246,11 +227,6 @@ async fn discard(draft: PieceDraft) {
         true => drop(draft),
         false => blocking(move || drop(draft)).await,
     }
-}
-
-/// What the store keeps of a statement.
-pub(super) fn promise(statement: &Statement) -> Promise {
-    Promise { until: statement.retain_until, statement: codec::encode(statement) }
 }
 
 /// What the client is told; what is our own fault is logged in full and told in short.

@@ -25,14 +25,14 @@ use holdfast_core::id::Timestamp;
 use holdfast_net::Net;
 use holdfast_proofs::certificate::ValidCertificate;
 use holdfast_proofs::statement::Statement;
-use holdfast_store::store::{CommitError, PieceDraft, PutError, ReadError};
-use tokio::sync::{mpsc, oneshot};
+use holdfast_store::store::{PieceDraft, PutError, ReadError};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::CertifyError;
-use super::{Provider, blocking, intake};
+use super::{Provider, blocking, draft};
 
 mod queue;
 
@@ -215,7 +215,7 @@ async fn pull(
     let (fetched, written) = tokio::join!(fetch, write(draft, mailbox));
     let draft = written?; // if the store failed, that is also why the fetch did
     fetched?;
-    seal(draft, &statement).await?;
+    draft::seal(draft, &statement).await?;
 
     let certificate = provider.grow(certificate).await?;
     let others = (0..certificate.profile().n).filter(|other| *other != slot);
@@ -259,22 +259,7 @@ async fn write(mut draft: PieceDraft, mut parts: mpsc::Receiver<Vec<u8>>) -> Res
         known -= skipped as u64;
         let push = move || draft.push(&part[skipped..]).map(|()| draft);
         draft = blocking(push).await?;
-        if let Some(write) = draft.write_beside() {
-            drop(tokio::task::spawn_blocking(write)); // the seal waits for it
-        }
+        draft::write_beside(&draft);
     }
     Ok(draft)
-}
-
-/// Makes a piece durable together with what is promised about it.
-async fn seal(draft: PieceDraft, statement: &Statement) -> Result<(), PutError> {
-    let (done, sealed) = oneshot::channel();
-    let (root, promise) = (statement.piece_root, intake::promise(statement));
-    let seal = move || {
-        draft.seal(&root, Some(promise), |result| {
-            let _ = done.send(result); // the pull may have been stopped
-        });
-    };
-    blocking(seal).await;
-    sealed.await.unwrap_or(Err(PutError::Commit(CommitError::Stopped))).map(drop)
 }
