@@ -84,8 +84,13 @@ impl Feed {
         Ok(())
     }
 
+    /// Bytes of the piece.
+    pub fn piece_bytes(&self) -> u64 {
+        self.plan.piece_bytes()
+    }
+
     fn segments(&self) -> u64 {
-        self.plan.piece_bytes().div_ceil(SEGMENT_BYTES)
+        self.piece_bytes().div_ceil(SEGMENT_BYTES)
     }
 
     fn find(&self, segment: u64) -> Option<Bytes> {

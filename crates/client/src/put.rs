@@ -11,7 +11,7 @@ use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::StatementError;
 use holdfast_protocol::dispersal::{self, Dispersal, Effect, Input, Outcome, Wait};
 use holdfast_protocol::link::Start;
-use holdfast_protocol::put::{Offer, PutReply, PutRequest};
+use holdfast_protocol::put::{EAGER_BYTES, Offer, PutReply, PutRequest};
 use holdfast_store::source::{Plan, SourceError};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -237,6 +237,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
             return;
         };
         let (net, addresses) = (self.net.clone(), addresses.to_vec());
+        let small = self.feed.piece_bytes() <= EAGER_BYTES;
         let task = self.tasks.spawn(async move {
             let mut link = match net.link(peer, &addresses).await {
                 Ok(link) => link,
@@ -247,7 +248,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
             }
             let (orders, mailbox) = mpsc::channel(ORDERS);
             events.send(SlotEvent::Connected(orders)).await;
-            if converse(&mut link, mailbox, &events).await {
+            if converse(&mut link, mailbox, small, &events).await {
                 net.keep(link);
             }
         });
@@ -311,11 +312,11 @@ impl SlotEvents {
 
 /// Reads and writes side by side, for a refusal may come while data still flows. Says whether the conversation has come
 /// to its regular end.
-async fn converse(link: &mut Link, mailbox: mpsc::Receiver<Order>, events: &SlotEvents) -> bool {
+async fn converse(link: &mut Link, mailbox: mpsc::Receiver<Order>, small: bool, events: &SlotEvents) -> bool {
     let reading = read(&mut link.reader, events);
     tokio::pin!(reading);
     tokio::select! {
-        ended = write(&mut link.writer, mailbox, events) => {
+        ended = write(&mut link.writer, mailbox, small, events) => {
             if !ended {
                 reading.await;
             }
@@ -339,6 +340,7 @@ async fn read(reader: &mut FrameReader<LinkStream>, events: &SlotEvents) {
 async fn write(
     writer: &mut FrameWriter<LinkStream>,
     mut mailbox: mpsc::Receiver<Order>,
+    small: bool,
     events: &SlotEvents,
 ) -> bool {
     while let Some(order) = mailbox.recv().await {
@@ -350,7 +352,8 @@ async fn write(
             Order::Stream(follower) => match feed_slot(writer, follower, events).await {
                 Ok(()) => {
                     events.send(SlotEvent::Streamed).await;
-                    Ok(())
+                    // What follows is Seal. Nobody waits for the root of a small piece, so it goes out with that.
+                    if small { Ok(()) } else { writer.flush().await }
                 }
                 Err(FeedError::Link(error)) => Err(error),
                 Err(FeedError::Source(error)) => {
@@ -383,7 +386,7 @@ async fn feed_slot(
         writer.data(&segment).await.map_err(FeedError::Link)?;
         events.send(SlotEvent::Progress(segment.len() as u64)).await;
     }
-    writer.flush().await.map_err(FeedError::Link)
+    Ok(())
 }
 
 #[cfg(test)]

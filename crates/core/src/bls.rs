@@ -139,12 +139,17 @@ impl PublicKey {
 }
 
 impl Signature {
-    /// Adds up signatures over identical bytes.
+    /// Adds up signatures over identical bytes. They need only be points of the curve: whether the sum is one of the
+    /// group, which alone counts, is seen when it is verified.
     ///
     /// # Errors
-    /// [`BlsError::Empty`] if there are none, [`BlsError::Encoding`] if one is no point of the group.
+    /// [`BlsError::Empty`] if there are none, [`BlsError::Encoding`] if one is no point of the curve.
     pub fn sum<'a>(signatures: impl IntoIterator<Item = &'a Self>) -> Result<Self, BlsError> {
-        let points = signatures.into_iter().map(Self::point).collect::<Result<Vec<_>, _>>()?;
+        let point = |signature: &Self| {
+            let point = blst_min_sig::Signature::from_bytes(signature.as_bytes());
+            point.map_err(|_| BlsError::Encoding)
+        };
+        let points = signatures.into_iter().map(point).collect::<Result<Vec<_>, _>>()?;
         let points: Vec<_> = points.iter().collect();
         let sum = blst_min_sig::AggregateSignature::aggregate(&points, false).map_err(|_| BlsError::Empty)?;
         Ok(Self::new(sum.to_signature().to_bytes()))

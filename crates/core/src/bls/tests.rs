@@ -24,6 +24,17 @@ fn a_sum_verifies_for_its_signers_only() {
     assert_eq!(four.verify(b"kept", &sum), Err(BlsError::Signature));
 }
 
+/// A point of the curve that is not one of the group of signatures: x = 4, y² = 68.
+#[test]
+fn a_sum_outside_of_the_group_is_refused() {
+    let mut outside = [0; 48];
+    (outside[0], outside[47]) = (0x80, 4);
+    let (secret, key) = member(5);
+    let sum = Signature::sum([&secret.sign(b"kept"), &Signature::new(outside)]).unwrap();
+    assert_eq!(KeySum::of([&key]).unwrap().verify(b"kept", &sum), Err(BlsError::Encoding));
+    assert_eq!(key.verify(b"kept", &sum), Err(BlsError::Encoding));
+}
+
 #[test]
 fn possession_binds_key_node_and_network() {
     let secret = SecretKey::from_seed(&[5; 32]);
@@ -58,7 +69,11 @@ fn garbage_and_identity_keys_are_refused() {
 
     let mut identity = [0; 48];
     identity[0] = 0xc0;
-    assert_eq!(Signature::sum([&Signature::new(identity)]), Err(BlsError::Encoding));
+    let sum = Signature::sum([&Signature::new(identity)]).unwrap();
+    let (_, key) = member(5);
+    assert_eq!(KeySum::of([&key]).unwrap().verify(b"kept", &sum), Err(BlsError::Encoding));
+    assert_eq!(key.verify(b"kept", &sum), Err(BlsError::Encoding));
+    assert_eq!(Signature::sum([&Signature::new([0x11; 48])]), Err(BlsError::Encoding));
     assert_eq!(Signature::sum([]), Err(BlsError::Empty));
 }
 

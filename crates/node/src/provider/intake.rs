@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_core::block::BlockId;
+use holdfast_core::bls;
 use holdfast_core::explain;
 use holdfast_net::frames::{Frame, FrameError, FrameWriter};
 use holdfast_net::link::Link;
@@ -16,8 +17,9 @@ use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::draft::{self, Seal};
 use super::links::{Ending, TAKE_MAX, in_time};
-use super::{Provider, blocking, draft};
+use super::{Provider, blocking};
 
 /// What a client is told of trouble that only the operator can mend.
 const STORE_FAILED: &str = "the provider's store failed";
@@ -33,6 +35,7 @@ pub(super) async fn run(provider: &Arc<Provider>, link: &mut Link, stop: &Cancel
         link,
         stop,
         draft: None,
+        seal: None,
         data: Vec::new(),
         ending: Ending::Broken,
     };
@@ -44,6 +47,8 @@ struct Conversation<'a> {
     link: &'a mut Link,
     stop: &'a CancellationToken,
     draft: Option<PieceDraft>,
+    /// A piece of this conversation that the store keeps.
+    seal: Option<Seal>,
     /// The data frame that arrived last.
     data: Vec<u8>,
     ending: Ending,
@@ -70,6 +75,7 @@ impl Conversation<'_> {
         self.ending
     }
 
+    /// The next thing that the client sends. What is queued for it goes out if it has sent nothing more so far.
     async fn receive(&mut self, due: Option<Instant>) -> Input {
         let late = async {
             match due {
@@ -77,11 +83,26 @@ impl Conversation<'_> {
                 None => std::future::pending().await,
             }
         };
-        let frame = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return Input::Lost,
-            frame = self.link.reader.read::<PutRequest>(&mut self.data) => frame,
-            () = late => return Input::Tick,
+        let frame = {
+            let Link { reader, writer, .. } = &mut *self.link;
+            let reading = reader.read::<PutRequest>(&mut self.data);
+            tokio::pin!(reading, late);
+            let mut flushed = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => return Input::Lost,
+                    frame = &mut reading => break frame,
+                    sent = in_time(TAKE_MAX, writer.flush()), if !flushed => match sent.flatten() {
+                        Ok(()) => flushed = true,
+                        Err(error) => {
+                            tracing::debug!(%error, "could not answer a put");
+                            return Input::Lost;
+                        }
+                    },
+                    () = &mut late => return Input::Tick,
+                }
+            }
         };
         match frame {
             Ok(Some(Frame::Message(request))) => Input::Request(request),
@@ -102,14 +123,14 @@ impl Conversation<'_> {
             Effect::Write => Some(Input::Written(self.write().await)),
             Effect::Persist(statement) => Some(Input::Persisted(self.persist(statement).await)),
             Effect::Promise(statement) => Some(Input::Persisted(self.promise(statement).await)),
-            Effect::Sign(statement) => {
-                let signed = self.provider.signer.sign(statement).await;
-                let refused = |error| Refusal::new(Reason::Internal, explain(&error));
-                Some(Input::Signed(signed.map_err(refused)))
-            }
+            Effect::Sign(statement) => Some(Input::Signed(self.sign(statement).await)),
             Effect::Certify(certificate) => {
                 self.provider.certify(*certificate).await;
                 None
+            }
+            // A client that sends everything at once is told with the receipt, see `receive`.
+            Effect::Reply(reply @ PutReply::Accept(_)) => {
+                self.link.writer.queue(&reply).await.err().map(|_| Input::Lost)
             }
             Effect::Reply(reply) => {
                 if let PutReply::Refuse(refusal) = &reply {
@@ -192,7 +213,18 @@ impl Conversation<'_> {
 
     async fn persist(&mut self, statement: Statement) -> Result<(), Refusal> {
         let draft = self.draft.take().expect("a seal is only accepted with a draft");
-        draft::seal(draft, &statement).await.map_err(|error| refusal(&error))
+        let seal = self.seal.insert(draft::seal(draft, &statement).await);
+        seal.synced().await.map_err(|error| refusal(&error))
+    }
+
+    /// Has the enclave sign, while the index takes the piece in: who has the receipt shall find it here.
+    async fn sign(&mut self, statement: Statement) -> Result<bls::Signature, Refusal> {
+        let signed = self.provider.signer.sign(statement).await;
+        let signature = signed.map_err(|error| Refusal::new(Reason::Internal, explain(&error)))?;
+        if let Some(mut seal) = self.seal.take() {
+            seal.kept().await.map_err(|error| refusal(&error))?;
+        }
+        Ok(signature)
     }
 
     async fn promise(&mut self, statement: Statement) -> Result<(), Refusal> {

@@ -215,7 +215,7 @@ async fn pull(
     let (fetched, written) = tokio::join!(fetch, write(draft, mailbox));
     let draft = written?; // if the store failed, that is also why the fetch did
     fetched?;
-    draft::seal(draft, &statement).await?;
+    draft::seal(draft, &statement).await.kept().await?;
 
     let certificate = provider.grow(certificate).await?;
     let others = (0..certificate.profile().n).filter(|other| *other != slot);

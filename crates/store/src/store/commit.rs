@@ -27,7 +27,7 @@ const LAZY_MAX: usize = 1024;
 
 mod change;
 
-pub(super) use change::{Addition, Change};
+pub(super) use change::{Addition, Change, Synced};
 
 /// Called once the change is durable, or is not.
 pub(super) type Done = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
@@ -245,7 +245,10 @@ impl Shared {
         }
         let result = match logged.is_empty() {
             true => Ok(()),
-            false => self.write(writer, &buffer).and_then(|()| self.show(writer, &logged)),
+            false => self.write(writer, &buffer).and_then(|()| {
+                logged.iter_mut().for_each(|logged| logged.change.tell_synced());
+                self.show(writer, &logged)
+            }),
         };
         for (Logged { change, .. }, done) in logged.into_iter().zip(answers) {
             match &result {

@@ -10,7 +10,7 @@ use holdfast_core::check::{Checked, PieceChecker, Placed};
 use holdfast_core::id::PieceRoot;
 use holdfast_core::planted::{self, Bug};
 
-use super::commit::{Addition, Change};
+use super::commit::{Addition, Change, Synced};
 use super::files::{self, Part};
 use super::partial::{Claim, Partial};
 use super::{Options, PutError, SMALL_BYTES, Shared, Store, lock, taken};
@@ -30,6 +30,7 @@ pub struct PieceDraft {
     content: Content,
     placed: SpillLog<PLACED_LEN>,
     reservation: Reservation,
+    synced: Option<Synced>,
 }
 
 /// Where the bytes go meanwhile.
@@ -59,6 +60,7 @@ impl PieceDraft {
             placed: SpillLog::new(&store.shared.options.scratch),
             reservation,
             store,
+            synced: None,
         };
         if let Err(error) = draft.prepare() {
             if let (Content::Own(partial), Fault::Local) = (&mut draft.content, error.fault()) {
@@ -172,8 +174,14 @@ impl PieceDraft {
         }
     }
 
+    /// Has `synced` called when the seal has brought piece and promise to stable storage, which is a little sooner than
+    /// they are found by others; it must be quick. It is dropped uncalled if that fails, or if the piece is here already.
+    pub fn on_synced(&mut self, synced: impl FnOnce() + Send + 'static) {
+        self.synced = Some(Box::new(synced));
+    }
+
     /// Ends the piece, whose root the sender says is `claimed`, and adds it to the store together with `promise`.
-    /// `done` is called when both are on stable storage, or with the reason why nothing was kept; it must be quick.
+    /// `done` is called when both are on stable storage and in the index, or with the reason why nothing was kept; it must be quick.
     pub fn seal(
         self,
         claimed: &PieceRoot,
@@ -194,7 +202,7 @@ impl PieceDraft {
 
     /// Checks the end of the piece, and brings the files of a large one to their place.
     fn finish(self, claimed: &PieceRoot, promise: Option<Promise>) -> Result<Addition, PutError> {
-        let Self { store, cid, announced, checker, content, placed, reservation, .. } = self;
+        let Self { store, cid, announced, checker, content, placed, reservation, synced, .. } = self;
         let promise = promise.filter(|_| !planted::is(Bug::ForgetReceipt));
         let mut last = Vec::new();
         let checked = checker.finish(&mut last)?;
@@ -217,7 +225,8 @@ impl PieceDraft {
                 None
             }
         };
-        Ok(Addition { cid, checked, blocks: placed, content, promise, reserved: reservation, before: None })
+        let (blocks, reserved) = (placed, reservation);
+        Ok(Addition { cid, checked, blocks, content, promise, reserved, before: None, synced })
     }
 }
 

@@ -13,6 +13,9 @@ use crate::store::draft::{self, PLACED_LEN, Reservation};
 /// Whether a certificate shall take the place of the one that is kept, or of none.
 pub(in crate::store) type Replaces = Box<dyn Fn(Option<&[u8]>) -> bool + Send>;
 
+/// Called once a piece and its promise are on stable storage.
+pub(in crate::store) type Synced = Box<dyn FnOnce() + Send>;
+
 /// Something to be made durable.
 pub(in crate::store) enum Change {
     Add(Addition),
@@ -51,6 +54,8 @@ pub(in crate::store) struct Addition {
     pub(in crate::store) reserved: Reservation,
     /// Bytes of the piece, if a row of it was there when it was committed: its content had been lost.
     pub(in crate::store) before: Option<u64>,
+    /// Called when its records are on stable storage, before the index shows them.
+    pub(in crate::store) synced: Option<Synced>,
 }
 
 impl Change {
@@ -74,6 +79,15 @@ impl Change {
             Self::Remove { .. } | Self::Move { .. } => 0, // no text of others, or taken from the log
         };
         payload <= PAYLOAD_BYTES_MAX
+    }
+
+    /// Its records are on stable storage.
+    pub(super) fn tell_synced(&mut self) {
+        if let Self::Add(Addition { synced, .. }) = self
+            && let Some(synced) = synced.take()
+        {
+            synced();
+        }
     }
 
     pub(super) fn append(&self, writer: &Writer, buffer: &mut Vec<u8>) -> Vec<Place> {

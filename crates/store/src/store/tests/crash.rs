@@ -210,6 +210,30 @@ fn of_two_puts_in_one_group_none_is_acknowledged_before_the_sync() {
     assert_eq!(open(&disk.after_power_cut(|_| 0)).held(&cid).unwrap(), None);
 }
 
+/// What the enclave may sign from then on must outlive any power cut.
+#[test]
+fn who_is_told_of_the_sync_is_told_the_truth() {
+    let (store, disk) = memory();
+    put(&store, &piece(2, 1000)).unwrap(); // the segment is there
+    let (cid, bytes) = piece(1, 1000);
+    let (sender, receiver) = mpsc::channel();
+    let put = || {
+        let mut draft = store.draft(cid, bytes.len() as u64).unwrap();
+        draft.push(&bytes).unwrap();
+        let (sender, disk) = (sender.clone(), disk.clone());
+        draft.on_synced(move || sender.send(disk.after_power_cut(|_| 0)).unwrap());
+        seal(&store, draft, &root_of(&bytes))
+    };
+    disk.fail_next_sync();
+    put().unwrap_err();
+    assert!(receiver.try_recv().is_err(), "nothing was synced");
+    put().unwrap();
+    let cut = receiver.try_recv().expect("it was synced");
+    assert!(open(&cut).held(&cid).unwrap().is_some());
+    put().unwrap();
+    assert!(receiver.try_recv().is_err(), "there was nothing to sync");
+}
+
 #[test]
 fn a_failed_sync_is_not_asked_again() {
     let (store, disk) = memory();
