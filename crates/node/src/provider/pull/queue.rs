@@ -8,8 +8,10 @@ use tokio::time::Instant;
 
 /// Pieces that wait for their turn or their next try, some hundred bytes each.
 const WAITING_MAX: usize = 4096;
-/// Pause after the first failure, long enough for a node to be started again.
-const PAUSE_MIN: Duration = Duration::from_secs(60);
+/// Pause after the first failure. Where a whole network is started again, the others are there a moment later.
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+/// How often an index is looked through for what the queue had to forget, for a node that is full forgets it again.
+const FILL_PAUSE: Duration = Duration::from_secs(60);
 /// The pause doubles up to this.
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
@@ -42,7 +44,7 @@ impl Queue {
         }
     }
 
-    /// Whether nothing is left of a queue that could not take everything, and [`PAUSE_MIN`] has passed since it was filled:
+    /// Whether nothing is left of a queue that could not take everything, and [`FILL_PAUSE`] has passed since it was filled:
     /// what failed then is tried again, and would be at once.
     pub(super) fn is_to_be_filled(&self, now: Instant) -> bool {
         self.refill_due().is_some_and(|due| due <= now)
@@ -50,7 +52,7 @@ impl Queue {
 
     fn refill_due(&self) -> Option<Instant> {
         let empty = self.overflowed && self.lacking.is_empty();
-        self.filled.filter(|_| empty).map(|filled| filled + PAUSE_MIN)
+        self.filled.filter(|_| empty).map(|filled| filled + FILL_PAUSE)
     }
 
     /// It is about to be filled with everything that is lacking.
@@ -119,10 +121,10 @@ mod tests {
     fn pauses_double_up_to_an_hour_and_a_new_certificate_shortens_them() {
         let (mut queue, mut now) = (Queue::default(), Instant::now());
         queue.want(cid(1), now);
-        for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
+        for seconds in [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600] {
             assert_eq!(queue.take(now), Some(cid(1)));
             queue.failed(&cid(1), now);
-            let due = now + Duration::from_secs(60 * minutes);
+            let due = now + Duration::from_secs(seconds);
             assert_eq!(queue.next_due(), Some(due));
             now = due;
         }
@@ -137,16 +139,16 @@ mod tests {
         let (mut queue, now) = (Queue::default(), Instant::now());
         queue.fill(now);
         (0..=WAITING_MAX).for_each(|number| queue.want(cid(number), now));
-        assert!(!queue.is_to_be_filled(now + PAUSE_MIN));
+        assert!(!queue.is_to_be_filled(now + FILL_PAUSE));
         let mut taken = 0;
         while let Some(cid) = queue.take(now) {
             taken += 1;
             queue.failed(&cid, now);
         }
-        assert_eq!((taken, queue.next_due()), (WAITING_MAX, Some(now + PAUSE_MIN)));
+        assert_eq!((taken, queue.next_due()), (WAITING_MAX, Some(now + FILL_PAUSE)));
         assert!(!queue.is_to_be_filled(now), "a node that is full would try without end");
-        assert!(queue.is_to_be_filled(now + PAUSE_MIN));
-        queue.fill(now + PAUSE_MIN);
-        assert!(!queue.is_to_be_filled(now + 2 * PAUSE_MIN));
+        assert!(queue.is_to_be_filled(now + FILL_PAUSE));
+        queue.fill(now + FILL_PAUSE);
+        assert!(!queue.is_to_be_filled(now + 2 * FILL_PAUSE));
     }
 }
