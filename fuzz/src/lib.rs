@@ -14,6 +14,7 @@ use cap::Cap;
 
 pub mod dag;
 pub mod fixed;
+pub mod ledger;
 pub mod records;
 pub mod script;
 pub mod wire;

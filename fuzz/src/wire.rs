@@ -13,6 +13,10 @@ use holdfast_core::id::{
 };
 use holdfast_core::tree::{ChunkProof, Sibling};
 use holdfast_enclave::call::{Answer, Availability, Call, Identity, Signed};
+use holdfast_ledger::block::{BLOCK_BYTES_MAX, Block, Header};
+use holdfast_ledger::genesis::LedgerGenesis;
+use holdfast_ledger::transaction::{TRANSACTION_BYTES_MAX, Transaction};
+use holdfast_ledger::tree::RowProof;
 use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
 use holdfast_proofs::certificate::{CERTIFICATE_BYTES_MAX, Certificate};
 use holdfast_proofs::committee::CommitteeRecord;
@@ -30,6 +34,9 @@ use serde::de::DeserializeOwned;
 
 /// Longest chunk proof: a whole chunk and 54 siblings.
 pub const CHUNK_PROOF_BYTES_MAX: usize = 4096;
+
+/// Longest proof of a row: 256 siblings.
+pub const ROW_PROOF_BYTES_MAX: usize = 16 << 10;
 
 /// A type that travels.
 pub struct WireType {
@@ -94,6 +101,12 @@ pub const TYPES: &[WireType] = &[
     message::<Signed>(),
     // protocol
     message::<Start>(),
+    // ledger
+    wire_type::<LedgerGenesis>(GENESIS_BYTES_MAX),
+    message::<Header>(),
+    wire_type::<Transaction>(TRANSACTION_BYTES_MAX),
+    wire_type::<Block>(BLOCK_BYTES_MAX),
+    wire_type::<RowProof>(ROW_PROOF_BYTES_MAX),
 ];
 
 const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {

@@ -41,6 +41,9 @@ pub enum Unit {
     /// Pieces per second.
     #[serde(rename = "pieces/s")]
     PiecesPerSecond,
+    /// Transactions per second.
+    #[serde(rename = "tx/s")]
+    TransactionsPerSecond,
 }
 
 /// What a figure must keep. The limit itself is allowed.
@@ -103,6 +106,7 @@ impl fmt::Display for Unit {
             Self::Mebibytes => "MiB",
             Self::MebibytesPerSecond => "MiB/s",
             Self::PiecesPerSecond => "pieces/s",
+            Self::TransactionsPerSecond => "tx/s",
         })
     }
 }

@@ -5,6 +5,7 @@ use crate::ground::{BenchError, Ground, Networks};
 
 mod cid;
 mod get;
+mod ledger;
 mod memory;
 mod put;
 mod small;
@@ -25,11 +26,14 @@ pub enum Operation {
     Cid,
     /// How much memory storing and fetching take.
     Memory,
+    /// Checking, executing and committing transactions.
+    Ledger,
 }
 
 impl Operation {
     /// All of them, in the order in which they are best measured.
-    pub const ALL: [Self; 6] = [Self::Put, Self::Get, Self::Small, Self::Verify, Self::Cid, Self::Memory];
+    pub const ALL: [Self; 7] =
+        [Self::Put, Self::Get, Self::Small, Self::Verify, Self::Cid, Self::Memory, Self::Ledger];
 
     /// Its word on a command line.
     pub fn name(self) -> &'static str {
@@ -40,6 +44,7 @@ impl Operation {
             Self::Verify => "verify",
             Self::Cid => "cid",
             Self::Memory => "memory",
+            Self::Ledger => "ledger",
         }
     }
 
@@ -52,6 +57,7 @@ impl Operation {
             Self::Verify => "Checking a certificate",
             Self::Cid => "Naming a file",
             Self::Memory => "Peak memory; needs five times the size on disk",
+            Self::Ledger => "Checking, executing and committing transactions",
         }
     }
 }
@@ -65,11 +71,14 @@ pub struct Sizes {
     pub memory_bytes: u64,
     /// How many small pieces are put.
     pub pieces: usize,
+    /// How many accounts the ledger has in the end.
+    pub accounts: usize,
 }
 
 impl Sizes {
     /// The sizes for which the bounds were set.
-    pub const STANDARD: Self = Self { file_bytes: 512 << 20, memory_bytes: 8 << 30, pieces: 10_000 };
+    pub const STANDARD: Self =
+        Self { file_bytes: 512 << 20, memory_bytes: 8 << 30, pieces: 10_000, accounts: 1_000_000 };
 }
 
 /// Measures one operation.
@@ -91,6 +100,7 @@ pub async fn measure(
         Operation::Verify => verify::measure(ground).await,
         Operation::Cid => cid::measure(sizes.file_bytes, ground).await,
         Operation::Memory => memory::measure(sizes.memory_bytes, ground, networks).await,
+        Operation::Ledger => ledger::measure(sizes.accounts, ground).await,
     }
 }
 

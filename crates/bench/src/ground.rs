@@ -65,6 +65,9 @@ pub enum BenchError {
     /// The client library failed.
     #[error("could not put a piece: {0}")]
     Put(String),
+    /// The ledger failed.
+    #[error("the ledger failed: {0}")]
+    Ledger(String),
     /// The objects of a measurement were refused by our own rules.
     #[error("could not make a committee: {0}")]
     Committee(String),

@@ -233,6 +233,9 @@ pub(crate) struct BenchArgs {
     /// How many small pieces are stored [default: 10000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) pieces: Option<u16>,
+    /// How many accounts the ledger has in the end [default: 1000000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
+    pub(crate) accounts: Option<u32>,
     /// Runs of which the median is taken
     #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = clap::value_parser!(u16).range(1..100))]
     pub(crate) runs: u16,

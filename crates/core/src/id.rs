@@ -113,12 +113,27 @@ impl Timestamp {
 
 /// A sum of money in the smallest unit (FFGOne). Sixteen bytes big-endian on the wire, because DAG-CBOR has
 /// no integers above 64 bits; a decimal string in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(pub u128);
 
 impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(0);
+
+    /// The sum, or `None` if it is too large.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The difference, or `None` if it is below nothing.
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// So many times this, or `None` if it is too large.
+    pub fn times(self, count: u64) -> Option<Self> {
+        self.0.checked_mul(count.into()).map(Self)
+    }
 }
 
 impl Serialize for Amount {

@@ -19,6 +19,9 @@ impl Purpose {
     /// The holder of a BLS key shows that it knows the secret half.
     pub const POSSESSION: Self = Self("holdfast/pop/1");
 
+    /// An account asks the ledger to do something.
+    pub const TRANSACTION: Self = Self("holdfast/transaction/1");
+
     /// The tag as it enters the signed bytes.
     pub fn tag(self) -> &'static str {
         self.0

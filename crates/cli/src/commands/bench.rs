@@ -25,6 +25,7 @@ pub(super) async fn run(args: &BenchArgs, common: &Common, output: &Output) -> R
         file_bytes: args.size.unwrap_or(Sizes::STANDARD.file_bytes),
         memory_bytes: args.size.unwrap_or(Sizes::STANDARD.memory_bytes),
         pieces: args.pieces.map_or(Sizes::STANDARD.pieces, usize::from),
+        accounts: args.accounts.map_or(Sizes::STANDARD.accounts, |accounts| accounts as usize),
     };
     if common.dry_run {
         let words: Vec<_> = names.iter().map(|name| name.name()).collect();

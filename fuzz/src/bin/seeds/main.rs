@@ -7,6 +7,7 @@
 
 mod content;
 mod golden;
+mod ledger;
 mod machines;
 mod proofs;
 mod storage;
@@ -32,19 +33,20 @@ fn main() {
     }
 }
 
-fn all() -> [Seeds; 16] {
+fn all() -> [Seeds; 17] {
     [
         ("bundle", proofs::bundles()),
         ("car", content::cars()),
         ("certificate", proofs::certificates()),
         ("chunk_proof", content::chunk_proofs()),
         ("cid", wire::cids()),
-        ("codec", wire::values()),
+        ("codec", wire::values().into_iter().chain(ledger::values()).collect()),
         ("dagpb", content::blocks()),
         ("export", content::trees()),
         ("foreign", content::foreign_cars()),
         ("frame", wire::frames()),
         ("genesis", proofs::genesis()),
+        ("ledger", ledger::proofs()),
         ("log", storage::logs()),
         ("machines", machines::scripts()),
         ("private", storage::private()),

@@ -1,0 +1,255 @@
+//! The ledger in one process: signed transfers through check, execution, state root and durable commit.
+//!
+//! A chain is made first, which is not measured: it gives money to ever more accounts, and has blocks of transfers between
+//! random ones among few and among many. Then another chain imports all of it, as from strangers.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use holdfast_chain::{Chain, View, import};
+use holdfast_core::codec::Bounded;
+use holdfast_core::ed25519::SecretKey;
+use holdfast_core::explain;
+use holdfast_core::id::{Amount, NetworkId};
+use holdfast_ledger::account::AccountId;
+use holdfast_ledger::block::{BlockTime, Height};
+use holdfast_ledger::execute::{Draft, propose};
+use holdfast_ledger::genesis::{Allotment, Founded, LedgerGenesis};
+use holdfast_ledger::params::Params;
+use holdfast_ledger::transaction::{Body, CheckedTransaction, Payload, Transaction, Transfer};
+use holdfast_ledger::units::FFG;
+
+use crate::figure::{Bound, Figure, Unit};
+use crate::ground::{BenchError, Ground, blocking};
+use crate::runner::median;
+
+/// Transfers of a block.
+const TRANSFERS: usize = 10_000;
+/// Blocks of random transfers, of which one figure is made.
+const BLOCKS: usize = 20;
+/// Accounts of the small state, and by how many times the large one is larger.
+const FEW: usize = 10_000;
+/// Accounts that genesis gives money to.
+const FOUNDERS: usize = 1_000;
+/// Memory that a chain may use for its database.
+const CACHE_BYTES: usize = 256 << 20;
+/// What a chain takes on disk for each account, at most, history included.
+const ACCOUNT_DISK_BYTES: u64 = 4 << 10;
+
+const NETWORK: NetworkId = NetworkId::new([0x1e; 32]);
+
+pub(super) async fn measure(accounts: usize, ground: &Ground) -> Result<Vec<Figure>, BenchError> {
+    ground.need(accounts.max(FEW) as u64 * ACCOUNT_DISK_BYTES)?;
+    let folder = ground.make_folder("ledger")?;
+    let path = folder.clone();
+    let times = blocking(move || run(&path, accounts).map_err(BenchError::Ledger)).await?;
+    ground.remove_folder(&folder).await?;
+    let rate = |count: usize, seconds: f64| u32::try_from(count).map_or(f64::NAN, f64::from) / seconds;
+    let (few, many) = (median(times.few.clone()), median(times.many.clone()));
+    Ok(vec![
+        Figure {
+            name: format!("ledger/transfers accounts={FEW}"),
+            value: rate(TRANSFERS * times.few.len(), times.few.iter().sum()),
+            unit: Unit::TransactionsPerSecond,
+            floor: None,
+            bound: Bound::ValueMin(10_000.0),
+        },
+        Figure {
+            name: format!("ledger/transfers accounts={accounts}"),
+            value: rate(TRANSFERS * times.many.len(), times.many.iter().sum()),
+            unit: Unit::TransactionsPerSecond,
+            floor: None,
+            bound: Bound::ValueMin(10_000.0),
+        },
+        Figure {
+            name: format!("ledger/block transfers={TRANSFERS} accounts={accounts} against={FEW}"),
+            value: many,
+            unit: Unit::Seconds,
+            floor: Some(few),
+            bound: Bound::RatioMax(2.0),
+        },
+        Figure {
+            name: format!("ledger/replay transactions={}", times.transactions),
+            value: rate(times.transactions, times.all),
+            unit: Unit::TransactionsPerSecond,
+            floor: None,
+            bound: Bound::ValueMin(8_000.0),
+        },
+    ])
+}
+
+/// What an import took.
+struct Times {
+    /// Seconds of each block of transfers between few accounts.
+    few: Vec<f64>,
+    /// And between many.
+    many: Vec<f64>,
+    /// Seconds of everything.
+    all: f64,
+    /// Transactions of everything.
+    transactions: usize,
+}
+
+/// Which blocks of a chain do what.
+struct Plan {
+    founded: Founded,
+    few: Range<u64>,
+    many: Range<u64>,
+    transactions: usize,
+}
+
+fn run(folder: &Path, accounts: usize) -> Result<Times, String> {
+    let failed = |error: &dyn std::error::Error| explain(error);
+    let source = folder.join("source.redb");
+    let plan = make(&source, accounts)?;
+    let source = Chain::open(&source, CACHE_BYTES, &plan.founded).map_err(|error| failed(&error))?;
+    let view = source.view().map_err(|error| failed(&error))?;
+    let chain = Chain::open(&folder.join("copy.redb"), CACHE_BYTES, &plan.founded);
+    let chain = chain.map_err(|error| failed(&error))?;
+
+    let (mut few, mut many) = (Vec::new(), Vec::new());
+    let started = Instant::now();
+    let mut last = started;
+    let unreadable = Mutex::new(None);
+    let result = import(&chain, &NETWORK, blocks(&view, &unreadable), |header| {
+        let now = Instant::now();
+        let seconds = (now - std::mem::replace(&mut last, now)).as_secs_f64();
+        if plan.few.contains(&header.height.0) {
+            few.push(seconds);
+        }
+        if plan.many.contains(&header.height.0) {
+            many.push(seconds);
+        }
+    });
+    result.map_err(|error| failed(&error))?;
+    let all = started.elapsed().as_secs_f64();
+    if let Some(why) = unreadable.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(why);
+    }
+    let copied = chain.view().map_err(|error| failed(&error))?.header().clone();
+    if copied != *view.header() {
+        return Err("the copy of the chain is another one".to_owned());
+    }
+    Ok(Times { few, many, all, transactions: plan.transactions })
+}
+
+/// The blocks of a chain, in order. They end at one that cannot be read, with the reason in `unreadable`.
+fn blocks<'a>(
+    view: &'a View,
+    unreadable: &'a Mutex<Option<String>>,
+) -> impl Iterator<Item = Vec<u8>> + Send + 'a {
+    (1..).map_while(move |height| {
+        view.block_at(Height(height)).unwrap_or_else(|error| {
+            *unreadable.lock().unwrap_or_else(PoisonError::into_inner) = Some(explain(&error));
+            None
+        })
+    })
+}
+
+/// Makes the chain that is imported.
+fn make(path: &Path, accounts: usize) -> Result<Plan, String> {
+    let mut maker = Maker::new(path, accounts.max(FEW))?;
+    maker.give(FOUNDERS..FEW)?;
+    let few = maker.transfers(FEW)?;
+    maker.give(FEW..accounts)?;
+    let many = maker.transfers(accounts)?;
+    Ok(Plan { founded: maker.founded, few, many, transactions: maker.transactions })
+}
+
+struct Maker {
+    founded: Founded,
+    chain: Chain,
+    people: Vec<Person>,
+    chance: blake3::OutputReader,
+    transactions: usize,
+}
+
+/// Somebody with an account.
+struct Person {
+    key: SecretKey,
+    account: AccountId,
+    nonce: u64,
+}
+
+impl Maker {
+    fn new(path: &Path, accounts: usize) -> Result<Self, String> {
+        let people: Vec<_> = (0..accounts as u64).map(person).collect();
+        let amount = Amount(400_000 * FFG.0);
+        let mut allotments: Vec<_> =
+            people[..FOUNDERS].iter().map(|person| Allotment { account: person.account, amount }).collect();
+        allotments.sort_by_key(|allotment| allotment.account);
+        let allotments = Bounded::new(allotments).map_err(|_| "too many founders")?;
+        let params = Params { fee_flat: Amount(1_000), fee_byte: Amount(10) };
+        let genesis = LedgerGenesis { time: BlockTime(0), params, allotments };
+        let founded = genesis.execute(&NETWORK).map_err(|error| explain(&error))?;
+        let chain = Chain::open(path, CACHE_BYTES, &founded).map_err(|error| explain(&error))?;
+        let chance = blake3::Hasher::new().finalize_xof();
+        Ok(Self { founded, chain, people, chance, transactions: 0 })
+    }
+
+    /// Founders give money to others.
+    fn give(&mut self, others: Range<usize>) -> Result<(), String> {
+        let others: Vec<_> = others.collect();
+        for group in others.chunks(TRANSFERS) {
+            let pay = |maker: &mut Self, to: &usize| maker.pay(*to % FOUNDERS, *to, 100 * FFG.0);
+            let transactions = group.iter().map(|to| pay(self, to)).collect::<Result<_, _>>()?;
+            self.commit(transactions)?;
+        }
+        Ok(())
+    }
+
+    /// Blocks of transfers between random ones of the first so many, and where they stand.
+    fn transfers(&mut self, among: usize) -> Result<Range<u64>, String> {
+        let start = self.height()? + 1;
+        for _ in 0..BLOCKS {
+            let mut transactions = Vec::with_capacity(TRANSFERS);
+            for _ in 0..TRANSFERS {
+                let (from, to) = (self.draw(among), self.draw(among));
+                transactions.push(self.pay(from, to, 1)?);
+            }
+            self.commit(transactions)?;
+        }
+        Ok(start..self.height()? + 1)
+    }
+
+    fn pay(&mut self, from: usize, to: usize, amount: u128) -> Result<CheckedTransaction, String> {
+        let payload = Payload::Transfer(Transfer { to: self.people[to].account, amount: Amount(amount) });
+        let sender = &mut self.people[from];
+        let (fee, valid_until) = (Amount(5_000), Height(u64::MAX));
+        let body = Body { sender: sender.account, nonce: sender.nonce, fee, valid_until, payload };
+        sender.nonce += 1;
+        Transaction::sign(body, &NETWORK, &sender.key).check(&NETWORK).map_err(|error| explain(&error))
+    }
+
+    fn commit(&mut self, transactions: Vec<CheckedTransaction>) -> Result<(), String> {
+        self.transactions += transactions.len();
+        let view = self.chain.view().map_err(|error| explain(&error))?;
+        let time = BlockTime(view.header().time.0 + 1);
+        let draft = Draft { time, proposer: self.people[0].account };
+        let executed = propose(view.parent(), draft, transactions).map_err(|error| explain(&error))?;
+        if executed.receipts().transactions.iter().any(|receipt| receipt.failure.is_some()) {
+            return Err("a transfer failed".to_owned());
+        }
+        self.chain.commit(&executed).map_err(|error| explain(&error))
+    }
+
+    fn height(&self) -> Result<u64, String> {
+        Ok(self.chain.view().map_err(|error| explain(&error))?.header().height.0)
+    }
+
+    fn draw(&mut self, below: usize) -> usize {
+        let mut bytes = [0; 8];
+        self.chance.fill(&mut bytes);
+        usize::try_from(u64::from_le_bytes(bytes) % below as u64).expect("less than a usize")
+    }
+}
+
+fn person(number: u64) -> Person {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&number.to_le_bytes());
+    let key = SecretKey::from_seed(&seed);
+    let account = AccountId::of(key.public());
+    Person { key, account, nonce: 0 }
+}
