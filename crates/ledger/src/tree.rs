@@ -9,8 +9,9 @@
 //! node = BLAKE3 keyed "holdfast/state/node/1" (left ‖ right)
 //! ```
 //!
-//! So the root does not depend on the order of changes. Nodes are kept in *pages* of four levels, each under the path
-//! that leads to it; an update reads and writes the pages above the rows that change, and no others.
+//! So the root does not depend on the order of changes. The tree is kept in *pages*, each under the path that leads to it:
+//! a list of few rows, or a fork of sixteen places four levels below. An update reads and writes the pages above the rows
+//! that change, and no others.
 //! Specification: docs/spec/ledger.md, "State tree". Decision: docs/adr/010-state-tree.md.
 
 use std::collections::BTreeMap;
@@ -22,7 +23,8 @@ use crate::state::{Changes, RowKey, RowsError};
 mod page;
 mod proof;
 
-pub use page::{Child, Page, PageKey};
+pub use page::{Child, Entry, Fork, Page, PageKey};
+use page::{LIST_MAX, hash_list};
 pub use proof::{RowProof, RowProofError};
 
 fixed_bytes!(
@@ -122,8 +124,8 @@ impl TreeChanges {
     }
 }
 
-/// A row's leaf as it shall be: its path and the hash of the row, or none.
-type Leaf = (Path, Option<[u8; 32]>);
+/// A row as it shall be: its path and hash, or none.
+type Change = (Path, Option<[u8; 32]>);
 
 struct Update<'a> {
     pages: &'a dyn Pages,
@@ -132,54 +134,112 @@ struct Update<'a> {
 
 impl Update<'_> {
     /// What stands under a path after changes that all lie under it, in order of their paths.
-    fn subtree(&mut self, key: &PageKey, before: Child, leaves: &[Leaf]) -> Result<Child, RowsError> {
-        if leaves.is_empty() {
+    fn subtree(&mut self, key: &PageKey, before: Child, changes: &[Change]) -> Result<Child, RowsError> {
+        if changes.is_empty() {
             return Ok(before);
         }
         match before {
-            Child::Node(_) => {
-                let page = self.pages.page(key)?;
-                let page = page.ok_or_else(|| RowsError::new("a page of the state tree is missing"))?;
-                self.page(key, page, leaves)
-            }
-            Child::Empty => self.grow(key, leaves),
-            Child::Leaf(path, row) => {
-                if leaves.iter().any(|(other, _)| *other == path) {
-                    return self.grow(key, leaves);
+            Child::Empty => Ok(self.grow(key, &merge(&[], changes))),
+            Child::Leaf(path, row) => Ok(self.grow(key, &merge(&[(path, row)], changes))),
+            Child::Node { .. } => {
+                let after = match self.page(key)? {
+                    Page::List(entries) => self.grow(key, &merge(&entries, changes)),
+                    Page::Fork(fork) => self.fork(key, fork, changes)?,
+                };
+                if after.rows() < 2 {
+                    self.changed.insert(key.clone(), None);
                 }
-                let mut all = leaves.to_vec();
-                all.insert(leaves.partition_point(|(other, _)| *other < path), (path, Some(row)));
-                self.grow(key, &all)
+                Ok(after)
             }
         }
     }
 
-    /// A subtree of these leaves and no others.
-    fn grow(&mut self, key: &PageKey, leaves: &[Leaf]) -> Result<Child, RowsError> {
-        let mut present = leaves.iter().filter_map(|(path, row)| row.map(|row| (*path, row)));
-        match (present.next(), present.next()) {
-            (None, _) => Ok(Child::Empty),
-            (Some((path, row)), None) => Ok(Child::Leaf(path, row)),
-            _ => self.page(key, Page::default(), leaves),
+    /// A subtree of these rows and no others.
+    fn grow(&mut self, key: &PageKey, entries: &[Entry]) -> Child {
+        match entries {
+            [] => Child::Empty,
+            [(path, row)] => Child::Leaf(*path, *row),
+            _ if entries.len() <= LIST_MAX => {
+                self.changed.insert(key.clone(), Some(Page::List(entries.to_vec())));
+                Child::Node { hash: hash_list(entries, key.depth() * 4), rows: entries.len() as u64 }
+            }
+            _ => {
+                let mut fork = Box::new(Fork::default());
+                for (nibble, group) in groups(entries, key.depth(), |(path, _)| path) {
+                    fork.0[nibble] = self.grow(&key.child(nibble), group);
+                }
+                let child = fork.fold();
+                self.changed.insert(key.clone(), Some(Page::Fork(fork)));
+                child
+            }
         }
     }
 
-    /// Changes the children of a page, and keeps it if it still holds more than one row.
-    fn page(&mut self, key: &PageKey, mut page: Page, leaves: &[Leaf]) -> Result<Child, RowsError> {
-        let mut rest = leaves;
-        while let Some((first, _)) = rest.first() {
-            let nibble = first.nibble(key.depth());
-            let count = rest.partition_point(|(path, _)| path.nibble(key.depth()) == nibble);
-            let (group, others) = rest.split_at(count);
-            let child = page.child(nibble);
-            page.set(nibble, self.subtree(&key.child(nibble), child, group)?);
-            rest = others;
+    /// Changes what stands under a fork, which becomes a list if few rows are left.
+    fn fork(&mut self, key: &PageKey, mut fork: Box<Fork>, changes: &[Change]) -> Result<Child, RowsError> {
+        for (nibble, group) in groups(changes, key.depth(), |(path, _)| path) {
+            fork.0[nibble] = self.subtree(&key.child(nibble), fork.0[nibble], group)?;
         }
-        let child = page.fold();
-        let kept = matches!(child, Child::Node(_)).then_some(page);
-        self.changed.insert(key.clone(), kept);
-        Ok(child)
+        let child = fork.fold();
+        if child.rows() > LIST_MAX as u64 {
+            self.changed.insert(key.clone(), Some(Page::Fork(fork)));
+            return Ok(child);
+        }
+        let mut entries = Vec::new();
+        for (nibble, child) in fork.0.iter().enumerate() {
+            match child {
+                Child::Empty => {}
+                Child::Leaf(path, row) => entries.push((*path, *row)),
+                Child::Node { .. } => {
+                    let below = key.child(nibble);
+                    let Page::List(more) = self.page(&below)? else { return Err(damaged()) };
+                    entries.extend(more);
+                    self.changed.insert(below, None);
+                }
+            }
+        }
+        Ok(self.grow(key, &entries))
     }
+
+    /// A page as it is by now.
+    fn page(&self, key: &PageKey) -> Result<Page, RowsError> {
+        let page = match self.changed.get(key) {
+            Some(changed) => changed.clone(),
+            None => self.pages.page(key)?,
+        };
+        page.ok_or_else(damaged)
+    }
+}
+
+fn damaged() -> RowsError {
+    RowsError::new("a page of the state tree is missing, or another than it should be")
+}
+
+/// Entries after changes, both in order.
+fn merge(entries: &[Entry], changes: &[Change]) -> Vec<Entry> {
+    let mut merged = Vec::with_capacity(entries.len() + changes.len());
+    let mut rest = entries;
+    for (path, row) in changes {
+        let (before, from) = rest.split_at(rest.partition_point(|(other, _)| other < path));
+        merged.extend_from_slice(before);
+        merged.extend(row.map(|row| (*path, row)));
+        rest = &from[usize::from(from.first().is_some_and(|(other, _)| other == path))..];
+    }
+    merged.extend_from_slice(rest);
+    merged
+}
+
+/// What lies under each child, in order.
+fn groups<T>(items: &[T], depth: usize, path: impl Fn(&T) -> &Path) -> Vec<(usize, &[T])> {
+    let mut groups = Vec::new();
+    let mut rest = items;
+    while let Some(first) = rest.first() {
+        let nibble = path(first).nibble(depth);
+        let (group, others) = rest.split_at(rest.partition_point(|item| path(item).nibble(depth) == nibble));
+        groups.push((nibble, group));
+        rest = others;
+    }
+    groups
 }
 
 #[cfg(test)]

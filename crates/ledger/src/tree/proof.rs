@@ -49,12 +49,11 @@ impl RowProof {
         let mut siblings = Vec::new();
         let mut page_key = PageKey::top();
         let mut place = pages.top()?;
-        while let Child::Node(_) = place {
+        while let Child::Node { .. } = place {
             let page = pages.page(&page_key)?;
             let page = page.ok_or_else(|| RowsError::new("a page of the state tree is missing"))?;
-            let nibble = path.nibble(page_key.depth());
-            place = page.walk(nibble, &mut siblings);
-            page_key = page_key.child(nibble);
+            place = page.walk(&path, page_key.depth(), &mut siblings);
+            page_key = page_key.child(path.nibble(page_key.depth()));
         }
         let instead = match place {
             Child::Leaf(other, _) if other == path => None,
