@@ -109,7 +109,7 @@ impl Chain {
         if self.view()?.header.hash() != block.header.parent {
             return Err(ChainError::Parent);
         }
-        let bytes = block.to_block().to_bytes();
+        let bytes = block.to_bytes();
         self.write(&block.header, Some(&bytes), executed.changes(), executed.tree())
     }
 

@@ -143,4 +143,10 @@ impl CheckedBlock {
         let transactions = Bounded::new(transactions).expect("no more were executed");
         Block { header: self.header.clone(), transactions }
     }
+
+    /// The encoding of [`CheckedBlock::to_block`], without the copy.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let transactions: Vec<_> = self.transactions.iter().map(CheckedTransaction::transaction).collect();
+        codec::encode(&(&self.header, transactions))
+    }
 }

@@ -29,7 +29,7 @@ use crate::runner::median;
 const TRANSFERS: usize = 10_000;
 /// Blocks of random transfers, of which one figure is made.
 const BLOCKS: usize = 20;
-/// Accounts of the small state, and by how many times the large one is larger.
+/// Accounts of the small state.
 const FEW: usize = 10_000;
 /// Accounts that genesis gives money to.
 const FOUNDERS: usize = 1_000;
@@ -46,36 +46,32 @@ pub(super) async fn measure(accounts: usize, ground: &Ground) -> Result<Vec<Figu
     let path = folder.clone();
     let times = blocking(move || run(&path, accounts).map_err(BenchError::Ledger)).await?;
     ground.remove_folder(&folder).await?;
-    let rate = |count: usize, seconds: f64| u32::try_from(count).map_or(f64::NAN, f64::from) / seconds;
-    let (few, many) = (median(times.few.clone()), median(times.many.clone()));
+    let rate = |name: String, count: usize, seconds: f64, least: f64| Figure {
+        name,
+        value: u32::try_from(count).map_or(f64::NAN, f64::from) / seconds,
+        unit: Unit::TransactionsPerSecond,
+        floor: None,
+        bound: Bound::ValueMin(least),
+    };
+    let transfers = |accounts: usize, blocks: &[f64]| {
+        let name = format!("ledger/transfers accounts={accounts}");
+        rate(name, TRANSFERS * blocks.len(), blocks.iter().sum(), 10_000.0)
+    };
     Ok(vec![
-        Figure {
-            name: format!("ledger/transfers accounts={FEW}"),
-            value: rate(TRANSFERS * times.few.len(), times.few.iter().sum()),
-            unit: Unit::TransactionsPerSecond,
-            floor: None,
-            bound: Bound::ValueMin(10_000.0),
-        },
-        Figure {
-            name: format!("ledger/transfers accounts={accounts}"),
-            value: rate(TRANSFERS * times.many.len(), times.many.iter().sum()),
-            unit: Unit::TransactionsPerSecond,
-            floor: None,
-            bound: Bound::ValueMin(10_000.0),
-        },
+        transfers(FEW, &times.few),
+        transfers(accounts, &times.many),
+        rate(
+            format!("ledger/replay transactions={}", times.transactions),
+            times.transactions,
+            times.all,
+            8_000.0,
+        ),
         Figure {
             name: format!("ledger/block transfers={TRANSFERS} accounts={accounts} against={FEW}"),
-            value: many,
+            value: median(times.many),
             unit: Unit::Seconds,
-            floor: Some(few),
+            floor: Some(median(times.few)),
             bound: Bound::RatioMax(2.0),
-        },
-        Figure {
-            name: format!("ledger/replay transactions={}", times.transactions),
-            value: rate(times.transactions, times.all),
-            unit: Unit::TransactionsPerSecond,
-            floor: None,
-            bound: Bound::ValueMin(8_000.0),
         },
     ])
 }

@@ -209,6 +209,7 @@ fn a_block_with_a_transaction_that_nobody_signed_is_malformed() {
     let ledger = ledger();
     let executed = propose(ledger.parent(), draft(&ledger), vec![pay(1, 0, 2, 5), pay(3, 0, 4, 5)]).unwrap();
     let block = executed.block().to_block();
+    assert_eq!(executed.block().to_bytes(), block.to_bytes());
     assert_eq!(Block::from_bytes(&block.to_bytes()), Ok(block.clone()));
     let mut transactions = block.transactions.to_vec();
     transactions[1].body.nonce = 1;
