@@ -14,17 +14,25 @@ use holdfast_core::id::{
 use holdfast_core::tree::{ChunkProof, Sibling};
 use holdfast_enclave::call::{Answer, Availability, Call, Identity, Signed};
 use holdfast_ledger::block::{BLOCK_BYTES_MAX, Block, Header};
-use holdfast_ledger::genesis::LedgerGenesis;
+use holdfast_ledger::genesis::{CONTENTS_BYTES_MAX, Contents};
+use holdfast_ledger::governance::Motion;
+use holdfast_ledger::params::Params;
+use holdfast_ledger::registry::Node;
+use holdfast_ledger::stake::Bond;
+use holdfast_ledger::storage::Order;
 use holdfast_ledger::transaction::{TRANSACTION_BYTES_MAX, Transaction};
-use holdfast_ledger::tree::RowProof;
 use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
 use holdfast_proofs::certificate::{CERTIFICATE_BYTES_MAX, Certificate};
 use holdfast_proofs::committee::CommitteeRecord;
 use holdfast_proofs::genesis::{
     GENESIS_BYTES_MAX, Genesis, GenesisProofs, Member, MemberProof, PROOFS_BYTES_MAX, Weight,
 };
+use holdfast_proofs::light::{Handover, SignedHeader};
 use holdfast_proofs::profile::Profile;
+use holdfast_proofs::row::RowProof;
 use holdfast_proofs::statement::{Coding, Durability, Statement};
+use holdfast_proofs::validators::ValidatorSet;
+use holdfast_proofs::vote::{FINALITY_BYTES_MAX, Finality, Vote};
 use holdfast_protocol::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
 use holdfast_protocol::get::{GetReply, WANT_MAX, Want};
 use holdfast_protocol::link::Start;
@@ -102,11 +110,21 @@ pub const TYPES: &[WireType] = &[
     // protocol
     message::<Start>(),
     // ledger
-    wire_type::<LedgerGenesis>(GENESIS_BYTES_MAX),
+    wire_type::<Contents>(CONTENTS_BYTES_MAX),
     message::<Header>(),
     wire_type::<Transaction>(TRANSACTION_BYTES_MAX),
     wire_type::<Block>(BLOCK_BYTES_MAX),
     wire_type::<RowProof>(ROW_PROOF_BYTES_MAX),
+    wire_type::<ValidatorSet>(GENESIS_BYTES_MAX),
+    message::<Vote>(),
+    wire_type::<Finality>(FINALITY_BYTES_MAX),
+    message::<SignedHeader>(),
+    wire_type::<Handover>(GENESIS_BYTES_MAX),
+    message::<Params>(),
+    message::<Node>(),
+    message::<Order>(),
+    message::<Motion>(),
+    message::<Bond>(),
 ];
 
 const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {

@@ -13,8 +13,9 @@ use holdfast_fuzz::script::Script;
 use holdfast_fuzz::{bounded, wire};
 use holdfast_ledger::account::AccountId;
 use holdfast_ledger::state::Rows;
-use holdfast_ledger::tree::{Page, RowProof};
+use holdfast_ledger::tree::Page;
 use holdfast_ledger::units::Money;
+use holdfast_proofs::row::RowProof;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

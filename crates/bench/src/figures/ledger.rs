@@ -9,14 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use holdfast_chain::{Chain, View, import};
-use holdfast_core::codec::Bounded;
 use holdfast_core::ed25519::SecretKey;
 use holdfast_core::explain;
-use holdfast_core::id::{Amount, NetworkId};
+use holdfast_core::id::Amount;
 use holdfast_ledger::account::AccountId;
-use holdfast_ledger::block::{BlockTime, Height};
-use holdfast_ledger::execute::{Draft, propose};
-use holdfast_ledger::genesis::{Allotment, Founded, LedgerGenesis};
+use holdfast_ledger::block::Height;
+use holdfast_ledger::execute::propose;
+use holdfast_ledger::genesis::Allotment;
 use holdfast_ledger::params::Params;
 use holdfast_ledger::transaction::{Body, CheckedTransaction, Payload, Transaction, Transfer};
 use holdfast_ledger::units::FFG;
@@ -24,6 +23,10 @@ use holdfast_ledger::units::FFG;
 use crate::figure::{Bound, Figure, Unit};
 use crate::ground::{BenchError, Ground, blocking};
 use crate::runner::median;
+
+mod alone;
+
+use alone::Alone;
 
 /// Transfers of a block.
 const TRANSFERS: usize = 10_000;
@@ -37,8 +40,6 @@ const FOUNDERS: usize = 1_000;
 const CACHE_BYTES: usize = 256 << 20;
 /// What a chain takes on disk for each account, at most, history included.
 const ACCOUNT_DISK_BYTES: u64 = 4 << 10;
-
-const NETWORK: NetworkId = NetworkId::new([0x1e; 32]);
 
 pub(super) async fn measure(accounts: usize, ground: &Ground) -> Result<Vec<Figure>, BenchError> {
     ground.need(accounts.max(FEW) as u64 * ACCOUNT_DISK_BYTES)?;
@@ -90,7 +91,7 @@ struct Times {
 
 /// Which blocks of a chain do what.
 struct Plan {
-    founded: Founded,
+    alone: Alone,
     few: Range<u64>,
     many: Range<u64>,
     transactions: usize,
@@ -100,16 +101,16 @@ fn run(folder: &Path, accounts: usize) -> Result<Times, String> {
     let failed = |error: &dyn std::error::Error| explain(error);
     let source = folder.join("source.redb");
     let plan = make(&source, accounts)?;
-    let source = Chain::open(&source, CACHE_BYTES, &plan.founded).map_err(|error| failed(&error))?;
+    let source = Chain::open(&source, CACHE_BYTES, &plan.alone.founded).map_err(|error| failed(&error))?;
     let view = source.view().map_err(|error| failed(&error))?;
-    let chain = Chain::open(&folder.join("copy.redb"), CACHE_BYTES, &plan.founded);
+    let chain = Chain::open(&folder.join("copy.redb"), CACHE_BYTES, &plan.alone.founded);
     let chain = chain.map_err(|error| failed(&error))?;
 
     let (mut few, mut many) = (Vec::new(), Vec::new());
     let started = Instant::now();
     let mut last = started;
     let unreadable = Mutex::new(None);
-    let result = import(&chain, &NETWORK, blocks(&view, &unreadable), |header| {
+    let result = import(&chain, &plan.alone.network, blocks(&view, &unreadable), |header| {
         let now = Instant::now();
         let seconds = (now - std::mem::replace(&mut last, now)).as_secs_f64();
         if plan.few.contains(&header.height.0) {
@@ -151,11 +152,11 @@ fn make(path: &Path, accounts: usize) -> Result<Plan, String> {
     let few = maker.transfers(FEW)?;
     maker.give(FEW..accounts)?;
     let many = maker.transfers(accounts)?;
-    Ok(Plan { founded: maker.founded, few, many, transactions: maker.transactions })
+    Ok(Plan { alone: maker.alone, few, many, transactions: maker.transactions })
 }
 
 struct Maker {
-    founded: Founded,
+    alone: Alone,
     chain: Chain,
     people: Vec<Person>,
     chance: blake3::OutputReader,
@@ -176,13 +177,11 @@ impl Maker {
         let mut allotments: Vec<_> =
             people[..FOUNDERS].iter().map(|person| Allotment { account: person.account, amount }).collect();
         allotments.sort_by_key(|allotment| allotment.account);
-        let allotments = Bounded::new(allotments).map_err(|_| "too many founders")?;
-        let params = Params { fee_flat: Amount(1_000), fee_byte: Amount(10) };
-        let genesis = LedgerGenesis { time: BlockTime(0), params, allotments };
-        let founded = genesis.execute(&NETWORK).map_err(|error| explain(&error))?;
-        let chain = Chain::open(path, CACHE_BYTES, &founded).map_err(|error| explain(&error))?;
+        let params = Params { fee_flat: Amount(1_000), fee_byte: Amount(10), ..Params::default() };
+        let alone = Alone::new(people[0].account, params, allotments)?;
+        let chain = Chain::open(path, CACHE_BYTES, &alone.founded).map_err(|error| explain(&error))?;
         let chance = blake3::Hasher::new().finalize_xof();
-        Ok(Self { founded, chain, people, chance, transactions: 0 })
+        Ok(Self { alone, chain, people, chance, transactions: 0 })
     }
 
     /// Founders give money to others.
@@ -216,15 +215,15 @@ impl Maker {
         let (fee, valid_until) = (Amount(5_000), Height(u64::MAX));
         let body = Body { sender: sender.account, nonce: sender.nonce, fee, valid_until, payload };
         sender.nonce += 1;
-        Transaction::sign(body, &NETWORK, &sender.key).check(&NETWORK).map_err(|error| explain(&error))
+        let network = &self.alone.network;
+        Transaction::sign(body, network, &sender.key).check(network).map_err(|error| explain(&error))
     }
 
     fn commit(&mut self, transactions: Vec<CheckedTransaction>) -> Result<(), String> {
         self.transactions += transactions.len();
         let view = self.chain.view().map_err(|error| explain(&error))?;
-        let time = BlockTime(view.header().time.0 + 1);
-        let draft = Draft { time, proposer: self.people[0].account };
-        let executed = propose(view.parent(), draft, transactions).map_err(|error| explain(&error))?;
+        let executed = propose(view.parent(), self.alone.draft(view.parent())?, transactions)
+            .map_err(|error| explain(&error))?;
         if executed.receipts().transactions.iter().any(|receipt| receipt.failure.is_some()) {
             return Err("a transfer failed".to_owned());
         }

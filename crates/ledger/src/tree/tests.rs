@@ -90,7 +90,7 @@ proptest! {
         let root = StateRoot::new(tree.top.hash());
         for number in 0..300 {
             let key = key(number);
-            let proof = RowProof::make(&tree, &key).unwrap();
+            let proof = prove(&tree, &key).unwrap();
             let row = rows.get(&key).map(Vec::as_slice);
             prop_assert_eq!(proof.verify(&root, &key, row), Ok(()));
             let lies: [Option<&[u8]>; 2] = [None, Some(b"lie!!")];
@@ -113,7 +113,7 @@ fn presence_cannot_be_turned_into_absence() {
     let root = tree.apply(&all(&rows));
     let mut absent = BTreeSet::new();
     for number in 40..4_000 {
-        let proof = RowProof::make(&tree, &key(number)).unwrap();
+        let proof = prove(&tree, &key(number)).unwrap();
         proof.verify(&root, &key(number), None).unwrap();
         absent.insert(proof.siblings.len());
         for other in 0..40 {
@@ -121,7 +121,7 @@ fn presence_cannot_be_turned_into_absence() {
         }
     }
     assert!(absent.len() > 3, "{absent:?}");
-    let proof = RowProof::make(&tree, &key(0)).unwrap();
+    let proof = prove(&tree, &key(0)).unwrap();
     for depth in 0..proof.siblings.len() {
         let siblings = proof.siblings[..depth].to_vec();
         let cut =
