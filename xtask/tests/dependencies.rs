@@ -16,15 +16,15 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("proofs", &["core"]),
     ("ledger", &["core", "proofs"]),
     ("chain", &["core", "proofs", "ledger"]),
-    ("protocol", &["core", "proofs"]),
+    ("protocol", &["core", "proofs", "ledger"]),
     ("store", &["core"]),
-    ("sim", &["core", "proofs", "protocol", "store"]),
+    ("sim", &["core", "proofs", "ledger", "protocol", "store"]),
     ("net", &["core"]),
     ("enclave", &["core", "proofs"]),
-    ("client", &["core", "proofs", "protocol", "store", "net"]),
-    ("node", &["core", "proofs", "protocol", "store", "net", "enclave", "client"]),
+    ("client", &["core", "proofs", "ledger", "protocol", "store", "net"]),
+    ("node", &["core", "proofs", "ledger", "chain", "protocol", "store", "net", "enclave", "client"]),
     ("bench", &["core", "proofs", "ledger", "chain", "protocol", "store", "net", "client"]),
-    ("cli", &["core", "proofs", "protocol", "store", "net", "enclave", "client", "node", "bench"]),
+    ("cli", &["core", "proofs", "ledger", "protocol", "store", "net", "enclave", "client", "node", "bench"]),
 ];
 
 /// Crates that decide and never do.

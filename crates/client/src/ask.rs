@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use holdfast_core::bls;
-use holdfast_net::frames::{FrameError, split};
-use holdfast_net::{Net, OpenError};
+use holdfast_net::frames::{FrameError, FrameReader, split};
+use holdfast_net::{Net, OpenError, Stream};
 use holdfast_proofs::certificate::ValidCertificate;
 use holdfast_proofs::statement::Statement;
 use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PieceInfo};
+use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::network::Network;
 
 /// Who does not answer a question by then is passed over.
-const ANSWER_WINDOW: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_WINDOW: Duration = Duration::from_secs(5);
 
 /// How often a question is asked, and the pause before it is asked again, which then doubles: a node drops a question that
 /// comes at the same moment as another, or closes it when it is busy.
@@ -42,11 +43,27 @@ pub enum AskError {
 
 /// Asks. Every question may be asked twice.
 async fn ask(net: Net, network: &Network, place: usize, request: AskRequest) -> Result<AskReply, AskError> {
-    let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
-    let exchange = async || -> Result<AskReply, AskError> {
-        let (mut reader, mut writer) = split(net.open(peer, addresses, ask::PROTOCOL).await?);
-        writer.message(&request).await.map_err(FrameError::from)?;
+    let read = async |reader: &mut FrameReader<Stream>| {
         reader.message::<AskReply>().await?.ok_or(AskError::NoAnswer)
+    };
+    exchange(&net, network, place, (ask::PROTOCOL, &request), ANSWER_WINDOW, read).await
+}
+
+/// Sends one message to the member at a place on a stream of a protocol, and reads the answer, again and again until it
+/// comes or `window` has passed. Every question may be asked twice.
+pub(crate) async fn exchange<T>(
+    net: &Net,
+    network: &Network,
+    place: usize,
+    (protocol, request): (&'static str, &impl Serialize),
+    window: Duration,
+    read: impl AsyncFn(&mut FrameReader<Stream>) -> Result<T, AskError>,
+) -> Result<T, AskError> {
+    let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
+    let exchange = async || -> Result<T, AskError> {
+        let (mut reader, mut writer) = split(net.open(peer, addresses, protocol).await?);
+        writer.message(request).await.map_err(FrameError::from)?;
+        read(&mut reader).await
     };
     let persist = async {
         let mut pause = PAUSE;
@@ -64,7 +81,7 @@ async fn ask(net: Net, network: &Network, place: usize, request: AskRequest) -> 
         }
         exchange().await
     };
-    tokio::time::timeout(ANSWER_WINDOW, persist).await.map_err(|_| AskError::Late)?
+    tokio::time::timeout(window, persist).await.map_err(|_| AskError::Late)?
 }
 
 /// What the member at a place says of a piece.

@@ -3,6 +3,7 @@
 //! - [`network`]: what a client must know of a network: genesis, possession proofs, addresses.
 //! - [`put`]: a planned piece becomes a certificate. [`feed`] reads the piece once for all slots.
 //! - [`get`]: a CID becomes a file, a folder or a CAR.
+//! - [`ledger`]: questions about the ledger, whose answers are proven.
 //! - [`ask`]: single questions to nodes. [`trace`] follows the way of a fetch and finds where it is broken.
 //! - [`private`]: what is encrypted before it is stored, and its key.
 //! - [`check`]: is this file the one that a statement is about?
@@ -11,6 +12,7 @@ pub mod ask;
 pub mod check;
 pub mod feed;
 pub mod get;
+pub mod ledger;
 pub mod network;
 pub mod private;
 pub mod put;

@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 
 use holdfast_core::id::{NetworkId, NodeId};
 use holdfast_net::{Multiaddr, PeerId};
+use holdfast_proofs::bundle::CommitteeProof;
 use holdfast_proofs::committee::Committee;
 use holdfast_proofs::genesis::{Genesis, GenesisError, GenesisProofs, ProofsError};
+use holdfast_proofs::light::Handover;
 use serde::{Deserialize, Serialize};
 
 /// Why a network cannot be used.
@@ -80,9 +82,21 @@ pub struct Network {
     pub genesis: Genesis,
     /// Its possession proofs.
     pub proofs: GenesisProofs,
-    /// The committee of epoch 0, whose members have all shown possession.
+    /// The newest committee that is known, whose members have all shown possession: that of epoch 0, until the ledger is asked
+    /// ([`crate::ledger`]).
     pub committee: Committee,
+    /// What shows a stranger that it is the committee of its epoch.
+    pub standing: Standing,
     addresses: BTreeMap<NodeId, Vec<Multiaddr>>,
+}
+
+/// A committee's place in the ledger, for bundles. Empty for epoch 0, whose committee follows from genesis.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// Its record under a header.
+    pub proof: Option<CommitteeProof>,
+    /// Changes of validators from genesis to that header.
+    pub handovers: Vec<Handover>,
 }
 
 impl Network {
@@ -99,7 +113,7 @@ impl Network {
         let proofs = GenesisProofs::from_bytes(&read(&path)?).map_err(refused)?;
         let committee = Committee::new(&genesis, &proofs).map_err(refused)?;
         let addresses = Peers::load(folder)?.addresses();
-        Ok(Self { genesis, proofs, committee, addresses })
+        Ok(Self { genesis, proofs, committee, standing: Standing::default(), addresses })
     }
 
     /// Reads anew where members listen.

@@ -5,10 +5,11 @@
 //!
 //! - [`put`]: the messages of storing a piece; [`intake`] is the provider's side, [`dispersal`] the client's.
 //! - [`get`]: the messages of fetching blocks; [`fetch`] is the client's side.
-//! - [`ask`]: single questions and answers.
+//! - [`ask`]: single questions and answers. [`chain`]: those about the ledger.
 //! - [`link`]: what puts and gets travel on; [`pace`]: how slow a peer may be.
 
 pub mod ask;
+pub mod chain;
 pub mod dispersal;
 pub mod fetch;
 pub mod get;
