@@ -21,7 +21,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("sim", &["core", "proofs", "protocol", "store"]),
     ("net", &["core"]),
     ("enclave", &["core", "proofs"]),
-    ("client", &["core", "proofs", "protocol", "store", "net"]),
+    ("client", &["core", "proofs", "ledger", "protocol", "store", "net"]),
     ("node", &["core", "proofs", "protocol", "store", "net", "enclave", "client"]),
     ("bench", &["core", "proofs", "ledger", "chain", "protocol", "store", "net", "client"]),
     ("cli", &["core", "proofs", "protocol", "store", "net", "enclave", "client", "node", "bench"]),

@@ -5,12 +5,14 @@
 //! - [`get`]: a CID becomes a file, a folder or a CAR.
 //! - [`ask`]: single questions to nodes. [`trace`] follows the way of a fetch and finds where it is broken.
 //! - [`private`]: what is encrypted before it is stored, and its key.
+//! - [`keystore`]: the keys of one's accounts, encrypted under passphrases.
 //! - [`check`]: is this file the one that a statement is about?
 
 pub mod ask;
 pub mod check;
 pub mod feed;
 pub mod get;
+pub mod keystore;
 pub mod network;
 pub mod private;
 pub mod put;
