@@ -16,13 +16,14 @@ use holdfast_store::import::ImportProfile;
 
 use crate::commands::cert::CertCommand;
 use crate::commands::doctor::DoctorArgs;
+use crate::commands::key::KeyCommand;
 use crate::commands::ls::LsArgs;
 use crate::commands::shell::{CompletionsArgs, ManArgs};
 
 mod value;
 
-pub(crate) use value::timestamp;
 use value::{cid, duration, import_profile, operations, size, weight};
+pub(crate) use value::{key_name, timestamp};
 
 /// What stands below the list of commands.
 const FIRST_STEPS: &str = "\
@@ -126,6 +127,9 @@ pub(crate) enum Command {
     /// Nodes: set one up, join a network, run it
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Keys of accounts: make one, list them, take them to another machine
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Check this installation: configuration, network, clock, folders, nodes, limits
     Doctor(DoctorArgs),
     /// Print completions for a shell

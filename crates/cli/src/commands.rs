@@ -15,6 +15,7 @@ mod cid;
 mod demo;
 pub(crate) mod doctor;
 mod get;
+pub(crate) mod key;
 pub(crate) mod ls;
 mod net;
 mod node;
@@ -52,6 +53,7 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Bench(args) => bench::run(&args, common, output).await,
             Command::Net(command) => net::run(command, common, output).await,
             Command::Node(command) => node::run(command, common, output).await,
+            Command::Key(command) => key::run(command, common, output).await,
             Command::Doctor(args) => doctor::run(&args, common, output).await,
             Command::Completions(args) => shell::completions(&args, output),
             Command::Man(args) => shell::man(&args, common, output),

@@ -8,6 +8,7 @@ use holdfast_bench::ground::BenchError;
 use holdfast_client::ask::AskError;
 use holdfast_client::check::CheckError;
 use holdfast_client::get::GetError;
+use holdfast_client::keystore::{KeystoreError, OpenError as KeyOpenError};
 use holdfast_client::network::NetworkError;
 use holdfast_client::private::encrypt::EncryptError;
 use holdfast_client::private::{KeyError, OpenError};
@@ -270,6 +271,32 @@ impl From<KeyError> for Failure {
             KeyError::Read { source, .. } => Self::of(Exit::of_file(source), "file.read", &error),
             KeyError::Write { source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
             KeyError::Malformed { .. } => Self::of(Exit::Invalid, "key.malformed", &error),
+        }
+    }
+}
+
+impl From<KeystoreError> for Failure {
+    fn from(error: KeystoreError) -> Self {
+        match &error {
+            KeystoreError::Missing { .. } => Self::of(Exit::NotFound, "key.missing", &error),
+            KeystoreError::Exists { .. } => Self::of(Exit::Conflict, "key.exists", &error),
+            KeystoreError::Known { .. } => Self::of(Exit::Conflict, "key.known", &error),
+            KeystoreError::Read { source, .. } if missing(source) => {
+                Self::of(Exit::NotFound, "file.missing", &error)
+            }
+            KeystoreError::Read { source, .. } => Self::of(Exit::of_file(source), "file.read", &error),
+            KeystoreError::Write { source, .. } => Self::of(Exit::of_file(source), "file.write", &error),
+            KeystoreError::Open { source: KeyOpenError::Passphrase, .. } => {
+                Self::of(Exit::NotAllowed, "key.passphrase", &error)
+            }
+            KeystoreError::Open { source: KeyOpenError::Account { .. }, .. } => {
+                Self::of(Exit::Invalid, "key.account", &error)
+            }
+            KeystoreError::Open { source: KeyOpenError::Work { .. }, .. } => {
+                Self::of(Exit::Invalid, "key.work", &error)
+            }
+            KeystoreError::Open { .. } => Self::of(Exit::Invalid, "key.damaged", &error),
+            KeystoreError::Draw(_) => Self::of(Exit::Internal, "key.draw", &error),
         }
     }
 }

@@ -73,6 +73,16 @@ impl Output {
         }
     }
 
+    /// Something a person must answer, so that it is asked of quiet commands too.
+    pub(crate) fn question(&self, text: &str) {
+        use std::io::Write;
+        if self.json {
+            aside(&json!({"schema": "holdfast/note/1", "note": text.trim_end()}));
+        } else {
+            let _ = write!(std::io::stderr(), "{text}"); // the answer stands on the same line
+        }
+    }
+
     /// A failure, on one line.
     pub(crate) fn failure(&self, failure: &Failure) {
         let Failure { exit, reason, message } = failure;

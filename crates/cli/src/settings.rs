@@ -62,6 +62,14 @@ pub(crate) fn state_folder() -> Option<PathBuf> {
     xdg("XDG_STATE_HOME", ".local/state")
 }
 
+/// The folder of the user's account keys, which need not be there.
+pub(crate) fn keystore_folder() -> Result<PathBuf, Failure> {
+    xdg("XDG_DATA_HOME", ".local/share").map(|folder| folder.join("keys")).ok_or_else(|| {
+        let message = "no place for keys: set HOME or XDG_DATA_HOME";
+        Failure::new(Exit::Usage, "key.no_folder", message)
+    })
+}
+
 /// Notes the network started last, which commands use unless told otherwise.
 pub(crate) fn remember_network(folder: &Path) -> Result<(), Failure> {
     let Some(path) = last_network_file() else { return Ok(()) };

@@ -6,12 +6,14 @@
 //! - [`ledger`]: questions about the ledger, whose answers are proven.
 //! - [`ask`]: single questions to nodes. [`trace`] follows the way of a fetch and finds where it is broken.
 //! - [`private`]: what is encrypted before it is stored, and its key.
+//! - [`keystore`]: the keys of one's accounts, encrypted under passphrases.
 //! - [`check`]: is this file the one that a statement is about?
 
 pub mod ask;
 pub mod check;
 pub mod feed;
 pub mod get;
+pub mod keystore;
 pub mod ledger;
 pub mod network;
 pub mod private;

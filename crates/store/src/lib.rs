@@ -52,3 +52,16 @@ pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     file.persist(path).map_err(|error| error.error)?;
     std::fs::File::open(folder)?.sync_all()
 }
+
+/// Writes a secret to a new small file for its owner only, in one durable step: temp, sync, rename, sync of the folder.
+///
+/// # Errors
+/// `AlreadyExists` if something is there, which stays as it is; or if a step fails, and then there is nothing, or all of it.
+pub fn write_secret(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = folder_of(path);
+    let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600 from the beginning
+    std::io::Write::write_all(&mut file, bytes)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    std::fs::File::open(folder)?.sync_all()
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use holdfast_bench::figures::Operation;
+use holdfast_client::keystore::{KeyName, NameError};
 use holdfast_core::block::BlockId;
 use holdfast_core::id::Timestamp;
 use holdfast_proofs::genesis::Weight;
@@ -11,6 +12,10 @@ use holdfast_store::import::ImportProfile;
 
 pub(crate) fn cid(text: &str) -> Result<BlockId, String> {
     text.parse().map_err(|error: holdfast_core::block::ParseError| error.to_string())
+}
+
+pub(crate) fn key_name(text: &str) -> Result<KeyName, NameError> {
+    text.parse()
 }
 
 pub(crate) fn import_profile(text: &str) -> Result<ImportProfile, String> {

@@ -190,7 +190,7 @@ fn word(kind: Kind) -> &'static str {
 }
 
 /// Lines in which every column starts below the one above. What ends a line may be as long as it likes.
-fn aligned(rows: Vec<Vec<String>>) -> Vec<String> {
+pub(super) fn aligned(rows: Vec<Vec<String>>) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter(|row| column + 1 < row.len()).map(|row| row[column].chars().count());

@@ -12,6 +12,7 @@ mod doctor;
 mod found;
 mod frozen;
 mod hostile;
+mod key;
 mod kill;
 mod ls;
 mod main_job;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE32_NOPAD;
-use holdfast_store::folder_of;
+use holdfast_store::write_secret;
 use zeroize::Zeroizing;
 
 /// Length of a key.
@@ -98,24 +98,19 @@ impl PieceKey {
     /// # Errors
     /// If there is something already, or the file cannot be written.
     pub fn write_new(&self, path: &Path) -> Result<(), KeyError> {
-        let folder = folder_of(path);
-        let write = || {
-            let mut file = tempfile::Builder::new().prefix(".holdfast-key-").tempfile_in(folder)?;
-            file.write_all(&self.to_text())?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist_noclobber(path).map_err(|error| error.error)?;
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(|source| match source.kind() {
+        let mut line = self.to_text();
+        line.push(b'\n'); // there is room for it: see `to_text`
+        write_secret(path, &line).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.into() },
             _ => KeyError::Write { path: path.into(), source },
         })
     }
 
-    /// `hfk1` and, in lower-case base32, key and checksum.
+    /// `hfk1` and, in lower-case base32, key and checksum. There is room for the end of the line, so that adding it
+    /// leaves no copy behind.
     fn to_text(&self) -> Zeroizing<Vec<u8>> {
-        let mut text = Zeroizing::new(vec![0; PREFIX.len() + LETTERS]);
+        let mut text = Zeroizing::new(Vec::with_capacity(PREFIX.len() + LETTERS + 1));
+        text.resize(PREFIX.len() + LETTERS, 0);
         let (prefix, letters) = text.split_at_mut(PREFIX.len());
         prefix.copy_from_slice(PREFIX);
         BASE32_NOPAD.encode_mut(&self.with_checksum()[..], letters);
