@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod block;
 pub mod execute;
 pub mod genesis;
+pub mod layer;
 pub mod list;
 pub mod memory;
 pub mod params;
