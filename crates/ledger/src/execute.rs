@@ -3,10 +3,12 @@
 //! A proposer fills in a [`Draft`] and gets the whole block; everybody else gets a block and checks that the same
 //! execution gives the same header. What comes out, [`Executed`], is the only thing that a database takes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use holdfast_core::Fault;
 use holdfast_core::bls::Signature;
+use holdfast_core::codec::Bounded;
 use holdfast_core::id::{Amount, NodeId};
 use holdfast_proofs::list::ListRoot;
 
@@ -15,7 +17,8 @@ use crate::block::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BlockTime, CheckedBl
 use crate::context::Context;
 use crate::epoch::{Running, validators};
 use crate::params::Params;
-use crate::receipt::{Event, Failure, Receipt, Receipts, Rewarded};
+use crate::receipt::{Event, Failure, PAYLOAD_EVENTS_MAX, Receipt, Receipts, Rewarded};
+use crate::received::ReceivedBlock;
 use crate::registry::Node;
 use crate::state::{Changes, Rows, RowsError, State};
 use crate::supply::{Supply, reward};
@@ -154,12 +157,22 @@ pub struct Executed {
     changes: Changes,
     tree: TreeChanges,
     receipts: Receipts,
+    /// The block's encoding, if it came as one.
+    bytes: Option<Vec<u8>>,
 }
 
 impl Executed {
     /// The block.
     pub fn block(&self) -> &CheckedBlock {
         &self.block
+    }
+
+    /// The block's encoding, as it was received or as it will be sent.
+    pub fn block_bytes(&self) -> Cow<'_, [u8]> {
+        match &self.bytes {
+            Some(bytes) => bytes.into(),
+            None => self.block.to_bytes().into(),
+        }
     }
 
     /// Rows that it changes.
@@ -226,7 +239,7 @@ pub fn propose(
         receipts: receipts.root(),
         state: tree.root(),
     };
-    Ok(Executed { block: CheckedBlock { header, transactions }, changes, tree, receipts })
+    Ok(Executed { block: CheckedBlock { header, transactions }, changes, tree, receipts, bytes: None })
 }
 
 /// Checks a block that somebody else made.
@@ -244,6 +257,15 @@ pub fn check(parent: Parent<'_>, block: CheckedBlock) -> Result<Executed, BlockE
         None => Ok(executed),
         Some(what) => Err(BlockError::Header { what }),
     }
+}
+
+/// Checks a block that somebody else sent, and keeps its bytes.
+///
+/// # Errors
+/// See [`BlockError`].
+pub fn check_received(parent: Parent<'_>, received: ReceivedBlock) -> Result<Executed, BlockError> {
+    let (block, bytes) = received.into_parts();
+    Ok(Executed { bytes: Some(bytes), ..check(parent, block)? })
 }
 
 fn first_difference(ours: &Header, theirs: &Header) -> Option<&'static str> {
@@ -265,21 +287,26 @@ fn run(
     transactions: &[CheckedTransaction],
 ) -> Result<Receipts, BlockError> {
     let params = Params::of(state)?;
-    let mut receipts = Receipts::default();
+    let mut receipts = Vec::with_capacity(transactions.len());
+    let mut events_left = PAYLOAD_EVENTS_MAX;
     let mut fees = Amount::ZERO;
     for (index, transaction) in transactions.iter().enumerate() {
-        let receipt = match apply(state, context, &params, transaction) {
+        let receipt = match apply(state, context, &params, transaction, events_left) {
             Ok(receipt) => receipt,
             Err(Refused::Unfit(source)) => return Err(BlockError::Transaction { index, source }),
             Err(Refused::Rows(error)) => return Err(error.into()),
         };
         fees = fees.plus(transaction.body().fee).expect("fees were paid, so they are less than all money");
-        receipts.transactions.push(receipt);
+        events_left -= receipt.events.len();
+        receipts.push(receipt);
     }
-    receipts.events.push(pay_proposer(state, context, fees)?);
-    storage::end_of_block(state, context, &mut receipts.events)?;
-    epoch::end_of_block(state, context, &mut receipts.events)?;
-    Ok(receipts)
+    let mut events = vec![pay_proposer(state, context, fees)?];
+    storage::end_of_block(state, context, &mut events)?;
+    epoch::end_of_block(state, context, &mut events)?;
+    Ok(Receipts {
+        transactions: Bounded::new(receipts).expect("one for each transaction, which were counted"),
+        events: Bounded::new(events).expect("endings are bounded by their events"),
+    })
 }
 
 /// Why a transaction left no trace.
@@ -300,6 +327,7 @@ fn apply(
     context: &mut Context,
     params: &Params,
     transaction: &CheckedTransaction,
+    events_left: usize,
 ) -> Result<Receipt, Refused> {
     let body = transaction.body();
     if body.valid_until < context.height {
@@ -312,7 +340,11 @@ fn apply(
     accounts::begin(state, body)?.map_err(Refused::Unfit)?;
     state.savepoint();
     let mut events = Vec::new();
-    let failure = match dispatch(state, context, params, transaction, &mut events) {
+    let done = match dispatch(state, context, params, transaction, &mut events) {
+        Ok(()) if events.len() > events_left => Err(Halt::Failed(Failure::Full)),
+        done => done,
+    };
+    let failure = match done {
         Ok(()) => None,
         Err(Halt::Rows(error)) => return Err(error.into()),
         Err(Halt::Failed(failure)) => {
@@ -321,6 +353,7 @@ fn apply(
             Some(failure)
         }
     };
+    let events = Bounded::new(events).expect("payloads are bounded in what they bring about");
     Ok(Receipt { transaction: transaction.id(), failure, events })
 }
 

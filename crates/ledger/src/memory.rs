@@ -47,7 +47,7 @@ impl MemoryLedger {
         self.header = header.clone();
     }
 
-    fn apply(&mut self, changes: &Changes, tree: &TreeChanges) {
+    pub(crate) fn apply(&mut self, changes: &Changes, tree: &TreeChanges) {
         for (key, row) in changes {
             match row {
                 Some(row) => self.rows.insert(key.clone(), row.clone()),

@@ -13,6 +13,8 @@ pub use holdfast_proofs::row::{RowKey, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::layer;
+
 /// What stands in a table.
 pub trait Row: Serialize + DeserializeOwned {
     /// The table.
@@ -83,24 +85,9 @@ impl<'a> State<'a> {
     /// # Errors
     /// If it cannot be read.
     pub fn after<R: Row>(&self, key: &[u8]) -> Result<Option<(Vec<u8>, R)>, RowsError> {
-        let mut from = RowKey::new(R::TABLE, key);
-        loop {
-            let committed = self.committed.after(&from)?;
-            let changed = self.changes.range((Bound::Excluded(&from), Bound::Unbounded)).next();
-            let (key, bytes) = match (committed, changed) {
-                (Some((key, bytes)), Some((other, _))) if key < *other => (key, Some(bytes)),
-                (_, Some((key, bytes))) => (key.clone(), bytes.clone()),
-                (Some((key, bytes)), None) => (key, Some(bytes)),
-                (None, None) => return Ok(None),
-            };
-            if key.table() != R::TABLE {
-                return Ok(None);
-            }
-            match bytes {
-                Some(bytes) => return Ok(Some((key.key().to_vec(), decode(&bytes)?))),
-                None => from = key, // it is gone
-            }
-        }
+        let next = layer::after(self.committed, &self.changes, &RowKey::new(R::TABLE, key))?;
+        let next = next.filter(|(key, _)| key.table() == R::TABLE);
+        next.map(|(key, bytes)| Ok((key.key().to_vec(), decode(&bytes)?))).transpose()
     }
 
     /// Writes a row.

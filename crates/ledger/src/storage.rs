@@ -19,7 +19,9 @@ use crate::accounts;
 use crate::context::Context;
 use crate::execute::Halt;
 use crate::params::Params;
-use crate::receipt::{Event, Failure, OrderActive, OrderChanged, OrderEnded, OrderPaid};
+use crate::receipt::{
+    BLOCK_EVENTS_MAX, EVENTS_MAX, Event, Failure, OrderActive, OrderChanged, OrderEnded, OrderPaid,
+};
 use crate::registry::Node;
 use crate::state::{RowsError, State};
 use crate::transaction::TransactionId;
@@ -33,6 +35,9 @@ pub const OPEN_EPOCHS: u64 = 2;
 
 /// Orders that one block ends. Those beyond wait for the next.
 pub const ENDINGS_MAX: usize = 128;
+
+/// Room for what a block says after the endings of orders: that an epoch begins.
+const LAST_EVENTS: usize = 1;
 
 /// An order is named by the transaction that made it.
 pub fn order_id(transaction: TransactionId) -> OrderId {
@@ -244,6 +249,9 @@ pub(crate) fn end_of_block(
     events: &mut Vec<Event>,
 ) -> Result<(), RowsError> {
     for _ in 0..ENDINGS_MAX {
+        if events.len() + EVENTS_MAX > BLOCK_EVENTS_MAX - LAST_EVENTS {
+            break;
+        }
         let Some((key, _)) = state.after::<Expiry>(&[])? else { break };
         let Some((ends, id)) = Expiry::parse(&key) else {
             return Err(RowsError::new("an entry of what ends when cannot be read"));
