@@ -6,21 +6,20 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use holdfast_core::codec::{self, DecodeError};
+use holdfast_core::codec;
 use holdfast_core::id::Epoch;
 use holdfast_ledger::account::{Account, AccountId};
 use holdfast_ledger::epoch::Running;
-use holdfast_ledger::receipt::{EventPosition, Receipt};
+use holdfast_ledger::params::Params;
+use holdfast_ledger::receipt::EventPosition;
 use holdfast_ledger::state::{Row, RowKey};
 use holdfast_ledger::transaction::{Transaction, TransactionId};
 use holdfast_net::frames::{Frame, FrameReader};
 use holdfast_net::{Net, Stream};
 use holdfast_proofs::bundle::CommitteeProof;
-use holdfast_proofs::committee::{Committee, CommitteeRecord, RecordError};
-use holdfast_proofs::header::{BlockTime, Height};
-use holdfast_proofs::light::{Handover, LightClient, LightError, SignedHeader};
-use holdfast_proofs::row::RowProofError;
-use holdfast_proofs::validators::ValidatorsError;
+use holdfast_proofs::committee::{Committee, CommitteeRecord};
+use holdfast_proofs::header::Height;
+use holdfast_proofs::light::{Handover, LightClient, SignedHeader};
 use holdfast_proofs::vote::FinalHeader;
 use holdfast_protocol::chain::{
     self, BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage,
@@ -32,66 +31,16 @@ use serde::de::DeserializeOwned;
 use crate::ask::{ANSWER_WINDOW, AskError, exchange};
 use crate::network::{Network, Standing};
 
+mod error;
+mod head;
+
+pub use error::{AnswerError, LedgerError};
+pub use head::Head;
+
 /// A header may be so old before another node is asked, beside [`BLOCKS_LATE`].
 const AGE_MAX: Duration = Duration::from_secs(60);
 /// Blocks that may be missing.
 const BLOCKS_LATE: u32 = 20;
-/// Pause between two looks for something to happen.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-
-/// Why the ledger could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// Genesis has no ledger, or breaks a rule.
-    #[error(transparent)]
-    Validators(#[from] ValidatorsError),
-    /// Nobody gave a proper answer; the reason of the last one who was asked.
-    #[error("none of {asked} nodes gave a proper answer about the ledger")]
-    NoAnswer {
-        /// How many were asked.
-        asked: usize,
-        /// What was wrong with the last answer.
-        source: AnswerError,
-    },
-    /// A transaction cannot be in a block.
-    #[error("the transaction is refused: {0}")]
-    Refused(String),
-    /// A transaction is in no block up to the last one that may hold it.
-    #[error("the transaction is in no block up to {0}, the last one that may hold it")]
-    Expired(Height),
-}
-
-/// What is wrong with an answer.
-#[derive(Debug, thiserror::Error)]
-pub enum AnswerError {
-    /// There is none.
-    #[error(transparent)]
-    Ask(#[from] AskError),
-    /// It is no object of its kind.
-    #[error("the answer cannot be read")]
-    Decode(#[from] DecodeError),
-    /// It is longer than asked.
-    #[error("an answer of {0} bytes is too long")]
-    TooLong(u32),
-    /// The header is not final.
-    #[error(transparent)]
-    Light(#[from] LightError),
-    /// The row is not proven.
-    #[error(transparent)]
-    Row(#[from] RowProofError),
-    /// The committee record is refused.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The header is old: this node, or the whole network, stands still.
-    #[error("its last block is of {}", .0.second())]
-    Old(BlockTime),
-    /// It cannot say.
-    #[error("it cannot say: {0}")]
-    Unavailable(String),
-    /// It says that there is no such row.
-    #[error("there is no such row")]
-    Missing,
-}
 
 /// A row that is proven to be, or not to be, in the state of a final header.
 #[derive(Clone, Debug)]
@@ -102,10 +51,22 @@ pub struct Proven<R> {
     pub header: FinalHeader,
 }
 
-/// Whoever asks about a network's ledger.
+/// A row that is proven to be in the state of a final header.
+#[derive(Clone, Debug)]
+pub struct Present<R> {
+    /// The row.
+    pub row: R,
+    /// The header.
+    pub header: FinalHeader,
+}
+
+/// Whoever asks about a network's ledger. A clone knows what the original knew.
+#[derive(Clone)]
 pub struct LedgerClient {
     net: Net,
     network: Network,
+    /// Before any change of validators.
+    genesis: LightClient,
     light: LightClient,
     handovers: Vec<Handover>,
     /// Who is asked first: whoever gave the last good answer.
@@ -119,7 +80,7 @@ impl LedgerClient {
     /// If the network has no ledger.
     pub fn new(net: Net, network: Network) -> Result<Self, LedgerError> {
         let light = LightClient::of_genesis(&network.genesis, &network.proofs)?;
-        Ok(Self { net, network, light, handovers: Vec::new(), first: 0 })
+        Ok(Self { net, network, genesis: light.clone(), light, handovers: Vec::new(), first: 0 })
     }
 
     /// The network, with the newest committee that was asked for.
@@ -168,23 +129,60 @@ impl LedgerClient {
     /// # Errors
     /// If nobody gives an answer that holds.
     pub async fn follow(&mut self) -> Result<Epoch, LedgerError> {
-        let running = self.row::<Running>(&[]).await?;
-        let missing = || LedgerError::NoAnswer { asked: 1, source: AnswerError::Missing };
-        let running = running.row.ok_or_else(missing)?;
+        let running = self.running().await?.row;
         if running.committee == self.network.committee.id() {
             return Ok(running.epoch);
         }
-        let key = CommitteeRecord::row(running.epoch);
+        let (committee, proof) = self.committee_with_proof(running.epoch).await?;
+        self.network.committee = committee;
+        self.network.standing = Standing { proof: Some(proof), handovers: self.handovers.clone() };
+        Ok(running.epoch)
+    }
+
+    /// The committee of an epoch that runs or is over, with nothing kept of it.
+    ///
+    /// # Errors
+    /// If nobody gives an answer that holds.
+    pub async fn committee(&mut self, epoch: Epoch) -> Result<Committee, LedgerError> {
+        Ok(self.committee_with_proof(epoch).await?.0)
+    }
+
+    async fn committee_with_proof(
+        &mut self,
+        epoch: Epoch,
+    ) -> Result<(Committee, CommitteeProof), LedgerError> {
+        let key = CommitteeRecord::row(epoch);
         let (RowAnswer { header: signed, row, proof, .. }, header) = self.proven(&key).await?;
         let refused = |source: AnswerError| LedgerError::NoAnswer { asked: 1, source };
-        let row = row.ok_or_else(missing)?;
+        let row = row.ok_or_else(|| refused(AnswerError::Missing))?;
         let record: CommitteeRecord =
             codec::decode(&row, CommitteeRecord::BYTES_MAX).map_err(|error| refused(error.into()))?;
         let committee = Committee::under(&header, self.network.id(), record, &proof);
-        self.network.committee = committee.map_err(|error| refused(error.into()))?;
-        let proof = Some(CommitteeProof { header: signed, row: proof });
-        self.network.standing = Standing { proof, handovers: self.handovers.clone() };
-        Ok(running.epoch)
+        let committee = committee.map_err(|error| refused(error.into()))?;
+        Ok((committee, CommitteeProof { header: signed, row: proof }))
+    }
+
+    /// The running epoch.
+    ///
+    /// # Errors
+    /// If nobody gives an answer that holds.
+    pub async fn running(&mut self) -> Result<Present<Running>, LedgerError> {
+        self.present(&[]).await
+    }
+
+    /// The parameters in force.
+    ///
+    /// # Errors
+    /// If nobody gives an answer that holds.
+    pub async fn params(&mut self) -> Result<Present<Params>, LedgerError> {
+        self.present(&[]).await
+    }
+
+    /// A row that every ledger has.
+    async fn present<R: Row>(&mut self, key: &[u8]) -> Result<Present<R>, LedgerError> {
+        let Proven { row, header } = self.row(key).await?;
+        let missing = || LedgerError::NoAnswer { asked: 1, source: AnswerError::Missing };
+        Ok(Present { row: row.ok_or_else(missing)?, header })
     }
 
     /// Gives a transaction to a node, which passes it on.
@@ -203,29 +201,6 @@ impl LedgerClient {
             }
         }
         Err(failure.unwrap_or_else(|| self.nobody(AskError::NoAnswer.into())))
-    }
-
-    /// Waits until a transaction is in a block. What the block made of it is one node's word; what it changed can be asked
-    /// for with proof.
-    ///
-    /// # Errors
-    /// [`LedgerError::Expired`] if it is in none when it cannot be in one any more.
-    pub async fn wait(
-        &mut self,
-        id: TransactionId,
-        valid_until: Height,
-    ) -> Result<(Height, Receipt), LedgerError> {
-        loop {
-            let known = self.transaction(id).await;
-            if let Ok(Some(TransactionState { height: Some(height), receipt: Some(receipt) })) = known {
-                return Ok((height, receipt));
-            }
-            let newest = self.row::<Running>(&[]).await?.header.header().height;
-            if newest > valid_until {
-                return Err(LedgerError::Expired(valid_until));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
     }
 
     /// What became of a transaction, as one node says.
@@ -305,16 +280,24 @@ impl LedgerClient {
             light.hand_over(handover.clone())?;
         }
         let header = light.check(answer.header.clone())?;
-        let block_ms = self.network.genesis.ledger.as_ref().map_or(0, |ledger| ledger.block_ms);
-        let oldest = AGE_MAX + Duration::from_millis(block_ms.into()) * BLOCKS_LATE;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if Duration::from_millis(header.header().time.0) + oldest < now {
-            return Err(AnswerError::Old(header.header().time));
-        }
+        self.is_young(&header)?;
         answer.proof.verify(&header.header().state, key, answer.row.as_ref().map(|row| &row[..]))?;
         self.light = light;
         self.handovers.extend(answer.handovers.iter().cloned());
         Ok((answer, header))
+    }
+
+    /// Time from block to block that the validators aim at.
+    pub fn block_time(&self) -> Duration {
+        let block_ms = self.network.genesis.ledger.as_ref().map_or(0, |ledger| ledger.block_ms);
+        Duration::from_millis(block_ms.into())
+    }
+
+    fn is_young(&self, header: &FinalHeader) -> Result<(), AnswerError> {
+        let oldest = AGE_MAX + self.block_time() * BLOCKS_LATE;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = header.header().time;
+        if Duration::from_millis(time.0) + oldest < now { Err(AnswerError::Old(time)) } else { Ok(()) }
     }
 
     /// Members in the order in which they are asked.
