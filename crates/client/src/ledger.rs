@@ -4,6 +4,7 @@
 //! signed, and the way from genesis to these validators is checked. What a node can do is to be silent, or to answer with an
 //! old header; so a header must be young, or another node is asked.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use holdfast_core::codec;
@@ -14,28 +15,30 @@ use holdfast_ledger::params::Params;
 use holdfast_ledger::receipt::EventPosition;
 use holdfast_ledger::state::{Row, RowKey};
 use holdfast_ledger::transaction::{Transaction, TransactionId};
-use holdfast_net::frames::{Frame, FrameReader};
-use holdfast_net::{Net, Stream};
+use holdfast_net::Net;
 use holdfast_proofs::bundle::CommitteeProof;
 use holdfast_proofs::committee::{Committee, CommitteeRecord};
 use holdfast_proofs::header::Height;
 use holdfast_proofs::light::{Handover, LightClient, SignedHeader};
 use holdfast_proofs::vote::FinalHeader;
 use holdfast_protocol::chain::{
-    self, BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage,
-    HistoryPage, HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, TransactionState,
+    BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage, HistoryPage,
+    HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, TransactionState,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ask::{ANSWER_WINDOW, AskError, exchange};
+use crate::ask::AskError;
 use crate::network::{Network, Standing};
 
+mod asking;
 mod error;
 mod head;
 
 pub use error::{AnswerError, LedgerError};
 pub use head::Head;
+
+use asking::{Asker, first_of, unexpected};
 
 /// A header may be so old before another node is asked, beside [`BLOCKS_LATE`].
 const AGE_MAX: Duration = Duration::from_secs(60);
@@ -63,8 +66,7 @@ pub struct Present<R> {
 /// Whoever asks about a network's ledger. A clone knows what the original knew.
 #[derive(Clone)]
 pub struct LedgerClient {
-    net: Net,
-    network: Network,
+    asker: Asker,
     /// Before any change of validators.
     genesis: LightClient,
     light: LightClient,
@@ -80,12 +82,13 @@ impl LedgerClient {
     /// If the network has no ledger.
     pub fn new(net: Net, network: Network) -> Result<Self, LedgerError> {
         let light = LightClient::of_genesis(&network.genesis, &network.proofs)?;
-        Ok(Self { net, network, genesis: light.clone(), light, handovers: Vec::new(), first: 0 })
+        let asker = Asker { net, network: Arc::new(network) };
+        Ok(Self { asker, genesis: light.clone(), light, handovers: Vec::new(), first: 0 })
     }
 
     /// The network, with the newest committee that was asked for.
     pub fn network(&self) -> &Network {
-        &self.network
+        &self.asker.network
     }
 
     /// The newest header that was seen.
@@ -98,8 +101,8 @@ impl LedgerClient {
     /// # Errors
     /// See [`AnswerError`].
     pub async fn status(&self, place: usize) -> Result<ChainStatus, AnswerError> {
-        match self.ask(place, &ChainRequest::Status(())).await? {
-            ChainReply::Status(status) if status.network == *self.network.id() => Ok(status),
+        match self.asker.ask(place, &ChainRequest::Status(())).await? {
+            ChainReply::Status(status) if status.network == *self.network().id() => Ok(status),
             other => Err(unexpected(other)),
         }
     }
@@ -130,12 +133,13 @@ impl LedgerClient {
     /// If nobody gives an answer that holds.
     pub async fn follow(&mut self) -> Result<Epoch, LedgerError> {
         let running = self.running().await?.row;
-        if running.committee == self.network.committee.id() {
+        if running.committee == self.network().committee.id() {
             return Ok(running.epoch);
         }
         let (committee, proof) = self.committee_with_proof(running.epoch).await?;
-        self.network.committee = committee;
-        self.network.standing = Standing { proof: Some(proof), handovers: self.handovers.clone() };
+        let network = Arc::make_mut(&mut self.asker.network);
+        network.committee = committee;
+        network.standing = Standing { proof: Some(proof), handovers: self.handovers.clone() };
         Ok(running.epoch)
     }
 
@@ -157,7 +161,7 @@ impl LedgerClient {
         let row = row.ok_or_else(|| refused(AnswerError::Missing))?;
         let record: CommitteeRecord =
             codec::decode(&row, CommitteeRecord::BYTES_MAX).map_err(|error| refused(error.into()))?;
-        let committee = Committee::under(&header, self.network.id(), record, &proof);
+        let committee = Committee::under(&header, self.network().id(), record, &proof);
         let committee = committee.map_err(|error| refused(error.into()))?;
         Ok((committee, CommitteeProof { header: signed, row: proof }))
     }
@@ -192,8 +196,8 @@ impl LedgerClient {
     pub async fn submit(&self, transaction: &Transaction) -> Result<TransactionId, LedgerError> {
         let request = ChainRequest::Submit(transaction.clone());
         let mut failure = None;
-        for place in self.places() {
-            match self.ask(place, &request).await {
+        for place in self.asker.places(self.first) {
+            match self.asker.ask(place, &request).await {
                 Ok(ChainReply::Submitted(id)) => return Ok(id),
                 Ok(ChainReply::Refused(why)) => failure = Some(LedgerError::Refused(why.to_string())),
                 Ok(other) => failure = failure.or(Some(self.nobody(unexpected(other)))),
@@ -254,23 +258,15 @@ impl LedgerClient {
 
     /// A row's bytes and proof, checked, from a node that is not behind.
     async fn proven(&mut self, key: &RowKey) -> Result<(RowAnswer, FinalHeader), LedgerError> {
-        let mut failure = AnswerError::Ask(AskError::NoAnswer);
-        for place in self.places() {
-            let trusted = self.light.validators().id();
-            let request = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
-            let answer = self.data::<RowAnswer>(place, &request, ROW_ANSWER_BYTES_MAX).await;
-            match answer.and_then(|answer| self.judge(key, answer)) {
-                Ok(proven) => {
-                    self.first = place;
-                    return Ok(proven);
-                }
-                Err(error) => {
-                    tracing::debug!(place, error = &error as &dyn std::error::Error, "no good answer");
-                    failure = error;
-                }
-            }
-        }
-        Err(self.nobody(failure))
+        let asker = self.asker.clone();
+        let trusted = self.light.validators().id();
+        let request = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
+        let ask = async |place| asker.data::<RowAnswer>(place, &request, ROW_ANSWER_BYTES_MAX).await;
+        let answer =
+            first_of(asker.places(self.first), ask, |answer: RowAnswer| self.judge(key, answer)).await;
+        let (place, proven) = answer.map_err(|error| self.nobody(error))?;
+        self.first = place;
+        Ok(proven)
     }
 
     fn judge(&mut self, key: &RowKey, answer: RowAnswer) -> Result<(RowAnswer, FinalHeader), AnswerError> {
@@ -289,7 +285,7 @@ impl LedgerClient {
 
     /// Time from block to block that the validators aim at.
     pub fn block_time(&self) -> Duration {
-        let block_ms = self.network.genesis.ledger.as_ref().map_or(0, |ledger| ledger.block_ms);
+        let block_ms = self.network().genesis.ledger.as_ref().map_or(0, |ledger| ledger.block_ms);
         Duration::from_millis(block_ms.into())
     }
 
@@ -300,15 +296,8 @@ impl LedgerClient {
         if Duration::from_millis(time.0) + oldest < now { Err(AnswerError::Old(time)) } else { Ok(()) }
     }
 
-    /// Members in the order in which they are asked.
-    fn places(&self) -> impl Iterator<Item = usize> + use<> {
-        let count = self.network.committee.members().len();
-        let first = if self.first < count { self.first } else { 0 };
-        (first..count).chain(0..first)
-    }
-
     fn nobody(&self, source: AnswerError) -> LedgerError {
-        LedgerError::NoAnswer { asked: self.network.committee.members().len(), source }
+        LedgerError::NoAnswer { asked: self.network().committee.members().len(), source }
     }
 
     async fn anyone<T>(
@@ -316,14 +305,9 @@ impl LedgerClient {
         request: &ChainRequest,
         read: impl Fn(ChainReply) -> Result<T, AnswerError>,
     ) -> Result<T, LedgerError> {
-        let mut failure = AnswerError::Ask(AskError::NoAnswer);
-        for place in self.places() {
-            match self.ask(place, request).await.and_then(&read) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => failure = error,
-            }
-        }
-        Err(self.nobody(failure))
+        let ask = async |place| self.asker.ask(place, request).await;
+        let answer = first_of(self.asker.places(self.first), ask, read).await;
+        answer.map(|(_, answer)| answer).map_err(|error| self.nobody(error))
     }
 
     async fn data_of_anyone<T: DeserializeOwned + Serialize>(
@@ -331,63 +315,8 @@ impl LedgerClient {
         request: &ChainRequest,
         max: usize,
     ) -> Result<T, LedgerError> {
-        let mut failure = AnswerError::Ask(AskError::NoAnswer);
-        for place in self.places() {
-            match self.data(place, request, max).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => failure = error,
-            }
-        }
-        Err(self.nobody(failure))
+        let ask = async |place| self.asker.data(place, request, max).await;
+        let answer = first_of(self.asker.places(self.first), ask, Ok).await;
+        answer.map(|(_, answer)| answer).map_err(|error| self.nobody(error))
     }
-
-    async fn ask(&self, place: usize, request: &ChainRequest) -> Result<ChainReply, AnswerError> {
-        let read = async |reader: &mut FrameReader<Stream>| {
-            reader.message::<ChainReply>().await?.ok_or(AskError::NoAnswer)
-        };
-        let question = (chain::PROTOCOL, request);
-        Ok(exchange(&self.net, &self.network, place, question, ANSWER_WINDOW, read).await?)
-    }
-
-    async fn data<T: DeserializeOwned + Serialize>(
-        &self,
-        place: usize,
-        request: &ChainRequest,
-        max: usize,
-    ) -> Result<T, AnswerError> {
-        let read = async |reader: &mut FrameReader<Stream>| read_data(reader, max).await;
-        let question = (chain::PROTOCOL, request);
-        let answer = exchange(&self.net, &self.network, place, question, ANSWER_WINDOW, read).await?;
-        Ok(codec::decode(&answer?, max)?)
-    }
-}
-
-fn unexpected(reply: ChainReply) -> AnswerError {
-    match reply {
-        ChainReply::Unavailable(why) => AnswerError::Unavailable(why.to_string()),
-        _ => AskError::NoAnswer.into(),
-    }
-}
-
-/// The data that a reply announces. Memory follows what arrives.
-async fn read_data(
-    reader: &mut FrameReader<Stream>,
-    max: usize,
-) -> Result<Result<Vec<u8>, AnswerError>, AskError> {
-    let length = match reader.message::<ChainReply>().await?.ok_or(AskError::NoAnswer)? {
-        ChainReply::Data(length) => length,
-        other => return Ok(Err(unexpected(other))),
-    };
-    let expected = usize::try_from(length).unwrap_or(usize::MAX);
-    if expected > max {
-        return Ok(Err(AnswerError::TooLong(length)));
-    }
-    let (mut data, mut buffer) = (Vec::new(), Vec::new());
-    while data.len() < expected {
-        match reader.read::<ChainReply>(&mut buffer).await? {
-            Some(Frame::Data) if data.len() + buffer.len() <= expected => data.extend_from_slice(&buffer),
-            _ => return Err(AskError::NoAnswer),
-        }
-    }
-    Ok(Ok(data))
 }

@@ -28,7 +28,9 @@ mod journal;
 mod quote;
 
 pub use journal::{Journal, JournalError, Record};
-pub use quote::{Purchase, Quote, Renewal, begin_of, epoch_seconds, epochs_for, renewal, unpaid_epochs};
+pub use quote::{
+    Purchase, Quote, Renewal, begin_of, epoch_seconds, epochs_for, renewal, unpaid_epochs, whole_epochs,
+};
 
 /// Why an order is not as it should be.
 #[derive(Debug, thiserror::Error)]

@@ -17,6 +17,7 @@ use holdfast_proofs::profile::Profile;
 use serde_json::json;
 
 use super::dialer;
+use super::online::{self, Online};
 use crate::args::{Common, NetCommand};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -331,8 +332,7 @@ fn down(dir: &Path, output: &Output) -> Result<(), Failure> {
 }
 
 async fn status(dir: &Path, output: &Output) -> Result<(), Failure> {
-    let network = Network::load(dir)?;
-    let net = dialer().await?;
+    let Online { net, network, .. } = online::follow(Network::load(dir)?, output).await?;
     let mut text = format!("network {} ({})\n", network.id(), network.genesis.name);
     let mut rows = Vec::new();
     let mut serving = 0;

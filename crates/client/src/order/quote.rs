@@ -26,12 +26,17 @@ pub fn epoch_seconds(record: &CommitteeRecord) -> u64 {
     record.end.0.saturating_sub(record.start.0).max(1)
 }
 
+/// Whole epochs that are as long as a time. `None` if it is no time, or more than can be promised.
+pub fn whole_epochs(time: Duration, record: &CommitteeRecord) -> Option<u64> {
+    let seconds = time.as_secs().checked_add(u64::from(time.subsec_nanos() > 0))?;
+    let epochs = seconds.div_ceil(epoch_seconds(record));
+    (1..RETAIN_EPOCHS_MAX).contains(&epochs).then_some(epochs)
+}
+
 /// Epochs that cover a time from any moment of the running one on, which counts as one. `None` if it is no time, or more than
 /// can be promised.
 pub fn epochs_for(time: Duration, record: &CommitteeRecord) -> Option<u64> {
-    let whole = time.as_secs().checked_add(u64::from(time.subsec_nanos() > 0))?;
-    let epochs = whole.div_ceil(epoch_seconds(record)).checked_add(1)?;
-    (whole > 0 && epochs <= RETAIN_EPOCHS_MAX).then_some(epochs)
+    Some(whole_epochs(time, record)? + 1)
 }
 
 /// Epochs for which an unpaid piece is put: a day's worth.
