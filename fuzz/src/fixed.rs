@@ -40,7 +40,7 @@ pub fn bundle() -> Bundle {
         proofs: NETWORK.proofs.clone(),
         certificate: certificate(&NETWORK, &[0, 1, 2]),
         committee: NETWORK.committee.record().clone(),
-        committee_proof: (),
+        committee_proof: None,
         headers: Bounded::new(vec![]).expect("empty"),
         import_profile: Some(Text::new("unixfs-v1-2025").expect("short")),
     }

@@ -14,8 +14,8 @@ use serde_json::Value;
 const ALLOWED: [(&str, &[&str]); 13] = [
     ("core", &[]),
     ("proofs", &["core"]),
-    ("ledger", &["core"]),
-    ("chain", &["core", "ledger"]),
+    ("ledger", &["core", "proofs"]),
+    ("chain", &["core", "proofs", "ledger"]),
     ("protocol", &["core", "proofs"]),
     ("store", &["core"]),
     ("sim", &["core", "proofs", "protocol", "store"]),

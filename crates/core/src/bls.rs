@@ -3,7 +3,7 @@
 //! Many providers sign identical bytes, so their signatures add up to one that is checked with one pairing
 //! equation against the sum of their keys. Adding keys is safe only if every owner has shown possession of
 //! its secret key (otherwise a *rogue key* could cancel the others), hence [`PublicKeyBytes::prove_possession`]
-//! is the only way from bytes to a [`PublicKey`] outside of tests.
+//! or the word of those who checked that ([`PublicKeyBytes::admitted`]) is the only way from bytes to a [`PublicKey`].
 //!
 //! Ciphersuites: draft-irtf-cfrg-bls-signature, scheme "proof of possession".
 
@@ -91,6 +91,15 @@ impl PublicKeyBytes {
             BLST_ERROR::BLST_SUCCESS => Ok(PublicKey(key)),
             _ => Err(BlsError::Possession),
         }
+    }
+
+    /// A usable key whose possession somebody checked who is trusted for it: the validators of a ledger, when they admitted
+    /// its owner. For everybody else [`PublicKeyBytes::prove_possession`] is the way.
+    ///
+    /// # Errors
+    /// [`BlsError::Key`] if it is no point of the group.
+    pub fn admitted(&self) -> Result<PublicKey, BlsError> {
+        self.point().map(PublicKey)
     }
 
     fn point(&self) -> Result<blst_min_sig::PublicKey, BlsError> {

@@ -21,6 +21,14 @@ impl Purpose {
 
     /// An account asks the ledger to do something.
     pub const TRANSACTION: Self = Self("holdfast/transaction/1");
+    /// A node agrees to be registered by an account.
+    pub const REGISTRATION: Self = Self("holdfast/registration/1");
+    /// A validator votes about a block.
+    pub const VOTE: Self = Self("holdfast/vote/1");
+    /// A proposer shows the block that it made.
+    pub const PROPOSAL: Self = Self("holdfast/proposal/1");
+    /// A proposer adds to the beacon.
+    pub const SEAL: Self = Self("holdfast/seal/1");
 
     /// The tag as it enters the signed bytes.
     pub fn tag(self) -> &'static str {

@@ -1,76 +1,16 @@
 //! Blocks: a header, which says what comes out, and the transactions that go in.
 
-use std::fmt;
-
 use holdfast_core::codec::{self, Bounded, DecodeError};
-use holdfast_core::fixed_bytes;
 use holdfast_core::id::NetworkId;
-use serde::{Deserialize, Serialize};
+pub use holdfast_proofs::header::{BlockHash, BlockTime, Header, Height, Round};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use crate::account::AccountId;
-use crate::list::ListRoot;
 use crate::transaction::{CheckedTransaction, Transaction, TransactionError};
-use crate::tree::StateRoot;
 
 /// Longest block, in bytes. It must cross the network well within a second.
 pub const BLOCK_BYTES_MAX: usize = 4 << 20;
 /// Most transactions of a block.
 pub const BLOCK_TRANSACTIONS_MAX: usize = 1 << 15;
-
-fixed_bytes!(
-    /// BLAKE3 of a header; zero is the parent of the first block.
-    BlockHash, 32
-);
-
-/// How many blocks stand before a block. Genesis stands at 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Height(pub u64);
-
-impl Height {
-    /// The next one, or `None` at the end of `u64`.
-    pub fn next(self) -> Option<Self> {
-        self.0.checked_add(1).map(Self)
-    }
-}
-
-impl fmt::Display for Height {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Milliseconds since 1970-01-01 00:00:00 UTC, by the proposer's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct BlockTime(pub u64);
-
-/// What a block says of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct Header {
-    /// One more than the parent's.
-    pub height: Height,
-    /// The block before.
-    pub parent: BlockHash,
-    /// Later than the parent's.
-    pub time: BlockTime,
-    /// Gets reward and fees.
-    pub proposer: AccountId,
-    /// Ids of the transactions, in their order.
-    pub transactions: ListRoot,
-    /// What became of them, and what else happened.
-    pub receipts: ListRoot,
-    /// All rows after this block.
-    pub state: StateRoot,
-}
-
-impl Header {
-    /// The block's name.
-    pub fn hash(&self) -> BlockHash {
-        BlockHash::new(codec::digest(self))
-    }
-}
 
 /// A block as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]

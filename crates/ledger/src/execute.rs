@@ -6,21 +6,28 @@
 use std::fmt;
 
 use holdfast_core::Fault;
-use holdfast_core::id::Amount;
+use holdfast_core::bls::Signature;
+use holdfast_core::id::{Amount, NodeId};
+use holdfast_proofs::list::ListRoot;
 
 use crate::account::AccountId;
-use crate::accounts;
-use crate::block::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BlockTime, CheckedBlock, Header, Height};
-use crate::list::ListRoot;
+use crate::block::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BlockTime, CheckedBlock, Header, Height, Round};
+use crate::context::Context;
+use crate::epoch::{Running, validators};
 use crate::params::Params;
 use crate::receipt::{Event, Failure, Receipt, Receipts, Rewarded};
+use crate::registry::Node;
 use crate::state::{Changes, Rows, RowsError, State};
 use crate::supply::{Supply, reward};
 use crate::transaction::{CheckedTransaction, Payload};
 use crate::tree::{Pages, TreeChanges};
+use crate::{accounts, beacon, epoch, evidence, governance, registry, stake, storage};
 
 /// What a block's encoding takes beside its transactions, at most.
-const BLOCK_HEAD_BYTES: usize = 512;
+const BLOCK_HEAD_BYTES: usize = 1 << 10;
+
+/// Most signatures in payloads of one block: they are checked in order, at about a millisecond each.
+pub const BLOCK_CHECKS_MAX: usize = 256;
 
 /// The committed ledger that a block follows.
 #[derive(Clone, Copy)]
@@ -38,8 +45,12 @@ pub struct Parent<'a> {
 pub struct Draft {
     /// Later than the parent's.
     pub time: BlockTime,
-    /// Gets reward and fees.
-    pub proposer: AccountId,
+    /// The round for which the block is made.
+    pub round: Round,
+    /// The validator whose turn it is. Its owner gets reward and fees.
+    pub proposer: NodeId,
+    /// Its signature over [`holdfast_proofs::header::Seal`].
+    pub seal: Signature,
 }
 
 /// Why a transaction cannot be in this block. Unlike one that fails, it leaves no trace.
@@ -86,13 +97,23 @@ pub enum BlockError {
         /// The block's.
         found: BlockTime,
     },
+    /// Somebody proposed it whose turn it was not.
+    #[error("it was another one's turn to propose the block")]
+    Proposer,
+    /// The proposer's contribution to the beacon.
+    #[error("the seal of the block is not its proposer's")]
+    Seal,
     /// More than a block may hold.
-    #[error("the block is too large: {transactions} transactions, {bytes} bytes")]
+    #[error(
+        "the block is too large: {transactions} transactions, {bytes} bytes, {checks} signatures in payloads"
+    )]
     TooLarge {
         /// How many there are.
         transactions: usize,
         /// Bytes of all of them.
         bytes: usize,
+        /// Signatures in their payloads.
+        checks: usize,
     },
     /// A transaction that must not be in it.
     #[error("transaction {index} does not fit")]
@@ -172,18 +193,35 @@ pub fn propose(
         return Err(BlockError::Time { parent: header.time, found: draft.time });
     }
     let bytes: usize = transactions.iter().map(CheckedTransaction::bytes).sum();
-    if transactions.len() > BLOCK_TRANSACTIONS_MAX || bytes > BLOCK_BYTES_MAX - BLOCK_HEAD_BYTES {
-        return Err(BlockError::TooLarge { transactions: transactions.len(), bytes });
+    let checks: usize = transactions.iter().map(|transaction| transaction.body().payload.checks()).sum();
+    if transactions.len() > BLOCK_TRANSACTIONS_MAX
+        || bytes > BLOCK_BYTES_MAX - BLOCK_HEAD_BYTES
+        || checks > BLOCK_CHECKS_MAX
+    {
+        return Err(BlockError::TooLarge { transactions: transactions.len(), bytes, checks });
     }
     let mut state = State::over(parent.rows);
-    let receipts = run(&mut state, height, draft.proposer, &transactions)?;
+    let before = validators(&state)?;
+    if before.proposer(height, draft.round).node != draft.proposer {
+        return Err(BlockError::Proposer);
+    }
+    let parent_hash = header.hash();
+    let mut context = Context::new(&Running::of(&state)?, height, draft.time, parent_hash, draft.proposer);
+    let beacon = beacon::check_seal(&state, &context, &before, &draft.seal)?;
+    beacon::keep(&mut state, height, &beacon);
+    let receipts = run(&mut state, &mut context, &transactions)?;
+    let after = validators(&state)?;
     let changes = state.into_changes();
     let tree = TreeChanges::of(parent.pages, &changes)?;
     let header = Header {
         height,
-        parent: header.hash(),
+        parent: parent_hash,
         time: draft.time,
+        round: draft.round,
         proposer: draft.proposer,
+        seal: draft.seal,
+        validators: before.id(),
+        next_validators: after.id(),
         transactions: ListRoot::of(transactions.iter().map(|transaction| *transaction.id().as_bytes())),
         receipts: receipts.root(),
         state: tree.root(),
@@ -200,7 +238,8 @@ pub fn check(parent: Parent<'_>, block: CheckedBlock) -> Result<Executed, BlockE
     if header.parent != parent.header.hash() {
         return Err(BlockError::Parent); // the common case, found before any work
     }
-    let executed = propose(parent, Draft { time: header.time, proposer: header.proposer }, transactions)?;
+    let Header { time, round, proposer, seal, .. } = header;
+    let executed = propose(parent, Draft { time, round, proposer, seal }, transactions)?;
     match first_difference(&executed.block.header, &header) {
         None => Ok(executed),
         Some(what) => Err(BlockError::Header { what }),
@@ -213,6 +252,8 @@ fn first_difference(ours: &Header, theirs: &Header) -> Option<&'static str> {
         ("list of transactions", ours.transactions == theirs.transactions),
         ("list of receipts", ours.receipts == theirs.receipts),
         ("state", ours.state == theirs.state),
+        ("set of validators", ours.validators == theirs.validators),
+        ("next set of validators", ours.next_validators == theirs.next_validators),
     ];
     let differs = fields.into_iter().find(|(_, same)| !same).map(|(what, _)| what);
     differs.or((ours != theirs).then_some("header"))
@@ -220,15 +261,14 @@ fn first_difference(ours: &Header, theirs: &Header) -> Option<&'static str> {
 
 fn run(
     state: &mut State<'_>,
-    height: Height,
-    proposer: AccountId,
+    context: &mut Context,
     transactions: &[CheckedTransaction],
 ) -> Result<Receipts, BlockError> {
     let params = Params::of(state)?;
     let mut receipts = Receipts::default();
     let mut fees = Amount::ZERO;
     for (index, transaction) in transactions.iter().enumerate() {
-        let receipt = match apply(state, &params, height, transaction) {
+        let receipt = match apply(state, context, &params, transaction) {
             Ok(receipt) => receipt,
             Err(Refused::Unfit(source)) => return Err(BlockError::Transaction { index, source }),
             Err(Refused::Rows(error)) => return Err(error.into()),
@@ -236,7 +276,9 @@ fn run(
         fees = fees.plus(transaction.body().fee).expect("fees were paid, so they are less than all money");
         receipts.transactions.push(receipt);
     }
-    receipts.events = vec![pay_proposer(state, height, proposer, fees)?];
+    receipts.events.push(pay_proposer(state, context, fees)?);
+    storage::end_of_block(state, context, &mut receipts.events)?;
+    epoch::end_of_block(state, context, &mut receipts.events)?;
     Ok(receipts)
 }
 
@@ -255,12 +297,12 @@ impl From<RowsError> for Refused {
 /// Takes the fee, then does what the payload says or undoes it.
 fn apply(
     state: &mut State<'_>,
+    context: &mut Context,
     params: &Params,
-    height: Height,
     transaction: &CheckedTransaction,
 ) -> Result<Receipt, Refused> {
     let body = transaction.body();
-    if body.valid_until < height {
+    if body.valid_until < context.height {
         return Err(Refused::Unfit(Unfit::Expired { until: body.valid_until }));
     }
     let needed = params.fee(transaction.bytes()).unwrap_or(Amount(u128::MAX));
@@ -270,7 +312,7 @@ fn apply(
     accounts::begin(state, body)?.map_err(Refused::Unfit)?;
     state.savepoint();
     let mut events = Vec::new();
-    let failure = match dispatch(state, body.sender, &body.payload, &mut events) {
+    let failure = match dispatch(state, context, params, transaction, &mut events) {
         Ok(()) => None,
         Err(Halt::Rows(error)) => return Err(error.into()),
         Err(Halt::Failed(failure)) => {
@@ -314,28 +356,43 @@ impl fmt::Display for Halt {
 
 fn dispatch(
     state: &mut State<'_>,
-    sender: AccountId,
-    payload: &Payload,
+    context: &mut Context,
+    params: &Params,
+    transaction: &CheckedTransaction,
     events: &mut Vec<Event>,
 ) -> Result<(), Halt> {
-    match payload {
+    let sender: AccountId = transaction.body().sender;
+    match &transaction.body().payload {
         Payload::Transfer(transfer) => accounts::transfer(state, sender, transfer, events),
+        Payload::Register(register) => registry::register(state, context, sender, register, events),
+        Payload::Update(update) => registry::update(state, context, sender, update, events),
+        Payload::ReportDead(report) => registry::report_dead(state, context, sender, report, events),
+        Payload::Lock(lock) => stake::lock(state, sender, lock, events),
+        Payload::Unlock(unlock) => stake::unlock(state, context, params, sender, unlock, events),
+        Payload::Withdraw(withdraw) => stake::withdraw(state, context, sender, withdraw),
+        Payload::Accuse(accuse) => evidence::accuse(state, context, params, sender, accuse, events),
+        Payload::PlaceOrder(place) => {
+            let id = storage::order_id(transaction.id());
+            storage::place(state, context, params, sender, id, place, events)
+        }
+        Payload::Activate(activate) => storage::activate(state, context, activate, events),
+        Payload::Renew(renew) => storage::renew(state, context, params, sender, renew, events),
+        Payload::Cancel(cancel) => storage::cancel(state, context, sender, cancel, events),
+        Payload::Claim(claim) => storage::claim(state, context, claim, events),
+        Payload::Support(support) => governance::support(state, context, sender, support, events),
     }
 }
 
-fn pay_proposer(
-    state: &mut State<'_>,
-    height: Height,
-    proposer: AccountId,
-    fees: Amount,
-) -> Result<Event, RowsError> {
+fn pay_proposer(state: &mut State<'_>, context: &Context, fees: Amount) -> Result<Event, RowsError> {
+    let node = Node::get(state, &context.proposer)?;
+    let to = node.ok_or_else(|| RowsError::new("a validator is not registered"))?.owner;
     let mut supply = Supply::of(state)?;
-    let issued = reward(height).min(supply.left());
+    let issued = reward(context.height).min(supply.left());
     supply.issued = supply.issued.plus(issued).expect("less than the cap");
     state.put(&[], &supply);
     let sum = fees.plus(issued).expect("less than the cap");
-    accounts::credit(state, &proposer, sum)?;
-    Ok(Event::Rewarded(Rewarded { to: proposer, issued, fees }))
+    accounts::credit(state, &to, sum)?;
+    Ok(Event::Rewarded(Rewarded { to, issued, fees }))
 }
 
 #[cfg(test)]

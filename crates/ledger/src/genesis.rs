@@ -1,21 +1,32 @@
-//! The block at height 0: who has money before anything happened.
+//! What a ledger begins with: its first rows, and the block at height 0.
 
-use holdfast_core::codec::Bounded;
-use holdfast_core::ed25519::{Ed25519Error, PublicKey};
-use holdfast_core::id::{Amount, NetworkId};
+use holdfast_core::bls::Signature;
+use holdfast_core::codec::{self, Bounded, DecodeError};
+use holdfast_core::ed25519::Ed25519Error;
+use holdfast_core::id::{Amount, Epoch, NodeId};
+use holdfast_proofs::committee::CommitteeRecord;
+use holdfast_proofs::genesis::{Authority as Founder, ContentsHash, Genesis, MEMBERS_MAX};
+use holdfast_proofs::header::Beacon;
+use holdfast_proofs::list::ListRoot;
+use holdfast_proofs::validators::{ValidatorSet, ValidatorsError};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::account::{Account, AccountId};
-use crate::block::{BlockHash, BlockTime, Header, Height};
-use crate::list::ListRoot;
-use crate::params::Params;
+use crate::block::{BlockHash, BlockTime, Header, Height, Round};
+use crate::epoch::Running;
+use crate::evidence::FirstBlock;
+use crate::governance::Authority;
+use crate::params::{Params, ParamsError};
 use crate::receipt::Receipts;
+use crate::registry::{self, Node};
 use crate::state::{Changes, RowKey, Rows, RowsError, State};
 use crate::supply::{CAP, Supply};
 use crate::tree::{Child, Page, PageKey, Pages, TreeChanges};
 
 /// Most allotments.
 pub const ALLOTMENTS_MAX: usize = 4096;
+/// Longest description of a ledger's beginning, in bytes.
+pub const CONTENTS_BYTES_MAX: usize = 1 << 20;
 
 /// Money that an account has from the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -26,20 +37,47 @@ pub struct Allotment {
     pub amount: Amount,
 }
 
-/// What a ledger begins with.
+/// Who owns a member of genesis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Owner {
+    /// The member.
+    pub node: NodeId,
+    /// Gets its pay and may change its entry.
+    pub account: AccountId,
+}
+
+/// What a ledger begins with, besides the members and authorities of genesis. Genesis holds its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct LedgerGenesis {
-    /// The time of the first block, which everything is later than.
-    pub time: BlockTime,
+pub struct Contents {
     /// The first parameters.
     pub params: Params,
+    /// One for each member of genesis, in their order.
+    pub owners: Bounded<Owner, MEMBERS_MAX>,
     /// By ascending account.
     pub allotments: Bounded<Allotment, ALLOTMENTS_MAX>,
 }
 
 /// Why a ledger cannot begin like this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LedgerGenesisError {
+pub enum ContentsError {
+    /// Not a description of a beginning.
+    #[error("not the contents of a ledger")]
+    Decode(#[from] DecodeError),
+    /// Genesis names others, or has no ledger.
+    #[error("genesis names other contents, or none")]
+    Other,
+    /// Authorities of genesis.
+    #[error("the authorities are refused")]
+    Authorities(#[from] ValidatorsError),
+    /// Parameters.
+    #[error("the parameters are refused")]
+    Params(#[from] ParamsError),
+    /// Not one owner for each member, in their order.
+    #[error("the owners are not those of the members, one for each and in their order")]
+    Owners,
+    /// Two members with one name.
+    #[error("two members share a key or a peer id")]
+    Members,
     /// Not in ascending order, or one account twice.
     #[error("allotment of {account} is out of order")]
     Order {
@@ -65,36 +103,65 @@ pub enum LedgerGenesisError {
     Cap,
 }
 
-impl LedgerGenesis {
-    /// Checks every rule.
+impl Contents {
+    /// Reads contents; [`Contents::found`] checks them.
     ///
     /// # Errors
-    /// The first rule broken, naming the account.
-    pub fn validate(&self) -> Result<(), LedgerGenesisError> {
+    /// If the bytes are none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ContentsError> {
+        Ok(codec::decode(bytes, CONTENTS_BYTES_MAX)?)
+    }
+
+    /// The one encoding.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// What genesis holds of it.
+    pub fn hash(&self) -> ContentsHash {
+        ContentsHash::new(codec::digest(self))
+    }
+
+    fn validate(&self, genesis: &Genesis) -> Result<(), ContentsError> {
+        self.params.validate()?;
+        let nodes = self.owners.iter().map(|owner| owner.node);
+        if !nodes.eq(genesis.members.iter().map(|member| member.node)) {
+            return Err(ContentsError::Owners);
+        }
+        let usable = |account: AccountId| {
+            account.key().validate().map_err(|source| ContentsError::Account { account, source })
+        };
+        self.owners.iter().try_for_each(|owner| usable(owner.account))?;
         let mut before = None;
         let mut sum = Amount::ZERO;
         for Allotment { account, amount } in self.allotments.iter() {
             let account = *account;
             if before.is_some_and(|before| before >= account) {
-                return Err(LedgerGenesisError::Order { account });
+                return Err(ContentsError::Order { account });
             }
             before = Some(account);
-            account.key().validate().map_err(|source| LedgerGenesisError::Account { account, source })?;
+            usable(account)?;
             if *amount == Amount::ZERO {
-                return Err(LedgerGenesisError::Nothing { account });
+                return Err(ContentsError::Nothing { account });
             }
-            sum = sum.plus(*amount).filter(|sum| *sum <= CAP).ok_or(LedgerGenesisError::Cap)?;
+            sum = sum.plus(*amount).filter(|sum| *sum <= CAP).ok_or(ContentsError::Cap)?;
         }
         Ok(())
     }
 
     /// The first block of a network's ledger, and its rows. Its parent is the network id, so that no two networks share a
-    /// block.
+    /// block. `genesis` was validated.
     ///
     /// # Errors
-    /// See [`LedgerGenesisError`].
-    pub fn execute(&self, network: &NetworkId) -> Result<Founded, LedgerGenesisError> {
-        self.validate()?;
+    /// See [`ContentsError`].
+    pub fn found(&self, genesis: &Genesis) -> Result<Founded, ContentsError> {
+        let ledger = genesis.ledger.as_ref().filter(|ledger| ledger.contents == self.hash());
+        let ledger = ledger.ok_or(ContentsError::Other)?;
+        self.validate(genesis)?;
+        let validators = ValidatorSet::of_genesis(genesis)?;
+        let network = genesis.network();
+        let record = CommitteeRecord::of_genesis(genesis);
+
         let mut state = State::over(&Nothing);
         let mut supply = Supply::default();
         for Allotment { account, amount } in self.allotments.iter() {
@@ -103,13 +170,40 @@ impl LedgerGenesis {
         }
         state.put(&[], &supply);
         state.put(&[], &self.params);
+        for (member, owner) in genesis.members.iter().zip(self.owners.iter()) {
+            registry::claim(&mut state, member).map_err(|_| ContentsError::Members)?;
+            let node = Node::of_genesis(owner.account, member.clone());
+            state.put(member.node.as_bytes(), &node);
+        }
+        for Founder { node, weight } in ledger.authorities.iter() {
+            state.put(node.as_bytes(), &Authority { weight: *weight });
+        }
+        let epoch = Epoch::GENESIS.0.to_be_bytes();
+        let running = Running {
+            network,
+            epoch: Epoch::GENESIS,
+            committee: record.id(),
+            first: Height(0),
+            end: genesis.end,
+            ending: false,
+        };
+        state.put(&epoch, &record);
+        state.put(&epoch, &FirstBlock(Height(0)));
+        state.put(&[], &running);
+        state.put(&[], &validators);
+        state.put(&Height(0).0.to_be_bytes(), &Beacon::new(*network.as_bytes()));
+
         let changes = state.into_changes();
         let tree = TreeChanges::of(&Nothing, &changes).expect("nothing can be read");
         let header = Header {
             height: Height(0),
             parent: BlockHash::new(*network.as_bytes()),
-            time: self.time,
-            proposer: AccountId::of(PublicKey::new([0; 32])),
+            time: BlockTime::of_second(genesis.start),
+            round: Round(0),
+            proposer: NodeId::new([0; 32]),
+            seal: Signature::new([0; 48]),
+            validators: validators.id(),
+            next_validators: validators.id(),
             transactions: ListRoot::of([]),
             receipts: Receipts::default().root(),
             state: tree.root(),

@@ -1,4 +1,4 @@
-//! The ledger: accounts and their money, as a deterministic state machine without I/O.
+//! The ledger: accounts, nodes and orders, as a deterministic state machine without I/O.
 //!
 //! Committed rows, time and keys are arguments; what comes out is changes of rows, their state root, receipts and events.
 //! There is one way from a block to changes, whether the block was proposed, gossiped or synced.
@@ -6,15 +6,25 @@
 
 pub mod account;
 pub mod accounts;
+pub mod beacon;
 pub mod block;
+mod context;
+pub mod epoch;
+pub mod evidence;
 pub mod execute;
 pub mod genesis;
-pub mod list;
+pub mod governance;
 pub mod memory;
 pub mod params;
 pub mod receipt;
+pub mod registry;
+pub mod stake;
 pub mod state;
+pub mod storage;
 pub mod supply;
 pub mod transaction;
 pub mod tree;
 pub mod units;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

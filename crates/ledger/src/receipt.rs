@@ -1,14 +1,17 @@
 //! What became of transactions, and what happened on the ledger.
 
-use holdfast_core::id::Amount;
+use holdfast_core::block::BlockId;
+use holdfast_core::id::{Amount, CommitteeId, Epoch, NodeId, OrderId};
 use holdfast_core::tagged_enum;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::account::AccountId;
 use crate::block::Height;
-use crate::list::ListRoot;
+use crate::governance::MotionId;
+use crate::registry::Status;
 use crate::transaction::TransactionId;
+use holdfast_proofs::list::ListRoot;
 
 /// Why the payload of a transaction had no effect. Its fee is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -20,14 +23,74 @@ pub enum Failure {
     /// Nobody can hold the key of the account that is paid.
     #[error("the recipient is no usable key")]
     Recipient = 2,
-    /// A sum of nothing.
+    /// A sum, or a number of epochs, of nothing.
     #[error("nothing is paid")]
     Nothing = 3,
+    /// A node, order or measurement that is not there.
+    #[error("there is nothing of that name")]
+    Unknown = 4,
+    /// Somebody else's.
+    #[error("it belongs to somebody else")]
+    Owner = 5,
+    /// A key or peer id that another node has, or something that was done already.
+    #[error("it is taken, or was done already")]
+    Taken = 6,
+    /// A key that cannot be used, or a node id that is not its hash.
+    #[error("a key of the node cannot be used")]
+    Key = 7,
+    /// A signature in the payload.
+    #[error("a signature in it does not verify")]
+    Signature = 8,
+    /// What is asked is not possible as things stand.
+    #[error("it is not possible as things stand")]
+    Status = 9,
+    /// Too late, or too far ahead.
+    #[error("it comes too late, or reaches too far")]
+    Late = 10,
+    /// No more fit.
+    #[error("there are too many already")]
+    Full = 11,
+    /// Parameters that break a rule.
+    #[error("the parameters break a rule")]
+    Params = 12,
+    /// Two objects that do not contradict each other.
+    #[error("it is no offence")]
+    Evidence = 13,
+    /// A certificate that is not one of this order.
+    #[error("the certificate does not fit the order")]
+    Certificate = 14,
+    /// An epoch that has no committee, or ends before it begins.
+    #[error("there is no such epoch")]
+    Epoch = 15,
+    /// A profile that is not allowed.
+    #[error("the profile is not allowed in this epoch")]
+    Profile = 16,
+    /// A price above what the sender agrees to.
+    #[error("the price is higher than the sender agrees to")]
+    Price = 17,
 }
 
 impl Failure {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Balance, Self::Recipient, Self::Nothing];
+    pub const ALL: [Self; 17] = [
+        Self::Balance,
+        Self::Recipient,
+        Self::Nothing,
+        Self::Unknown,
+        Self::Owner,
+        Self::Taken,
+        Self::Key,
+        Self::Signature,
+        Self::Status,
+        Self::Late,
+        Self::Full,
+        Self::Params,
+        Self::Evidence,
+        Self::Certificate,
+        Self::Epoch,
+        Self::Profile,
+        Self::Price,
+    ];
 
     /// How it travels.
     pub fn number(self) -> u8 {
@@ -56,7 +119,118 @@ tagged_enum! {
         1 => Transferred(Transferred),
         /// The proposer of a block was paid.
         2 => Rewarded(Rewarded),
+        /// A node was registered, or serves no longer, or again.
+        3 => NodeChanged(NodeChanged),
+        /// A node's bond is another.
+        4 => Bonded(Bonded),
+        /// A node was expelled for an offence.
+        5 => Slashed(Slashed),
+        /// An order was made, renewed or cancelled.
+        6 => OrderChanged(OrderChanged),
+        /// An order's piece is kept.
+        7 => OrderActive(OrderActive),
+        /// A provider was paid.
+        8 => OrderPaid(OrderPaid),
+        /// An order ended.
+        9 => OrderEnded(OrderEnded),
+        /// A motion was accepted.
+        10 => Decided(Decided),
+        /// An epoch begins with the next block.
+        11 => EpochBegan(EpochBegan),
     }
+}
+
+/// A node was registered, or serves no longer, or again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct NodeChanged {
+    /// Which.
+    pub node: NodeId,
+    /// What it is now.
+    pub status: Status,
+}
+
+/// A node's bond is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Bonded {
+    /// Which node's.
+    pub node: NodeId,
+    /// What counts for it now.
+    pub bonded: Amount,
+}
+
+/// A node was expelled for an offence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Slashed {
+    /// Which.
+    pub node: NodeId,
+    /// What its owner lost.
+    pub taken: Amount,
+    /// What of it nobody got.
+    pub burned: Amount,
+}
+
+/// An order was made, renewed or cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct OrderChanged {
+    /// Which.
+    pub order: OrderId,
+    /// The first epoch that is not paid.
+    pub until: Epoch,
+    /// The money that is left for it.
+    pub escrow: Amount,
+}
+
+/// An order's piece is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct OrderActive {
+    /// Which.
+    pub order: OrderId,
+    /// The piece.
+    pub cid: BlockId,
+    /// How many providers signed.
+    pub signers: u32,
+    /// The first epoch for which they do not promise.
+    pub promised: Epoch,
+}
+
+/// A provider was paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct OrderPaid {
+    /// For which order.
+    pub order: OrderId,
+    /// The owner of the provider.
+    pub to: AccountId,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// An order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct OrderEnded {
+    /// Which.
+    pub order: OrderId,
+    /// What came back to whoever made it.
+    pub refunded: Amount,
+}
+
+/// A motion was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Decided {
+    /// Which.
+    pub motion: MotionId,
+}
+
+/// An epoch begins with the next block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct EpochBegan {
+    /// Which.
+    pub epoch: Epoch,
+    /// Its committee.
+    pub committee: CommitteeId,
+    /// Its first block.
+    pub first: Height,
+    /// Members of the committee.
+    pub members: u32,
 }
 
 /// Money went from one account to another.

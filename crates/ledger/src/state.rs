@@ -9,26 +9,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use holdfast_core::codec;
+pub use holdfast_proofs::row::{RowKey, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-/// Which kind of row. The numbers are part of the format: they are never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Table(u8);
-
-impl Table {
-    /// [`crate::account::Account`] by public key.
-    pub const ACCOUNTS: Self = Self(1);
-    /// [`crate::supply::Supply`] by the empty key.
-    pub const SUPPLY: Self = Self(2);
-    /// [`crate::params::Params`] by the empty key.
-    pub const PARAMS: Self = Self(3);
-
-    /// The number.
-    pub fn number(self) -> u8 {
-        self.0
-    }
-}
 
 /// What stands in a table.
 pub trait Row: Serialize + DeserializeOwned {
@@ -36,40 +19,6 @@ pub trait Row: Serialize + DeserializeOwned {
     const TABLE: Table;
     /// The longest encoding of a row.
     const BYTES_MAX: usize;
-}
-
-/// A row's address: its table and its key in there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RowKey(Vec<u8>);
-
-impl RowKey {
-    /// The address of a row.
-    pub fn new(table: Table, key: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(1 + key.len());
-        bytes.push(table.0);
-        bytes.extend_from_slice(key);
-        Self(bytes)
-    }
-
-    /// The address from its bytes, or `None` if there are none.
-    pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
-        (!bytes.is_empty()).then_some(Self(bytes))
-    }
-
-    /// `table ‖ key`.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The table.
-    pub fn table(&self) -> Table {
-        Table(self.0[0])
-    }
-
-    /// The key in the table.
-    pub fn key(&self) -> &[u8] {
-        &self.0[1..]
-    }
 }
 
 /// Rows that are committed. Reading them may fail, and that is never a transaction's fault.

@@ -9,6 +9,11 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::account::AccountId;
 use crate::block::Height;
+use crate::evidence::Accuse;
+use crate::governance::Support;
+use crate::registry::{Register, ReportDead, Update};
+use crate::stake::{Lock, Unlock, Withdraw};
+use crate::storage::{Activate, Cancel, Claim, PlaceOrder, Renew};
 
 /// Longest transaction, in bytes.
 pub const TRANSACTION_BYTES_MAX: usize = 16 << 10;
@@ -42,6 +47,43 @@ tagged_enum! {
     pub enum Payload {
         /// Gives money to another account.
         1 => Transfer(Transfer),
+        /// Registers a node.
+        2 => Register(Register),
+        /// Changes a node's entry.
+        3 => Update(Update),
+        /// Reports that a member does not answer.
+        4 => ReportDead(ReportDead),
+        /// Locks money for a node.
+        5 => Lock(Lock),
+        /// Asks for locked money back.
+        6 => Unlock(Unlock),
+        /// Takes it.
+        7 => Withdraw(Withdraw),
+        /// Shows an offence.
+        8 => Accuse(Accuse),
+        /// Orders storage.
+        9 => PlaceOrder(PlaceOrder),
+        /// Shows that an order's piece is kept.
+        10 => Activate(Activate),
+        /// Pays for more epochs.
+        11 => Renew(Renew),
+        /// Ends an order.
+        12 => Cancel(Cancel),
+        /// Has an order's providers paid.
+        13 => Claim(Claim),
+        /// Supports a motion.
+        14 => Support(Support),
+    }
+}
+
+impl Payload {
+    /// Signatures besides the sender's that must be checked while the block is executed.
+    pub fn checks(&self) -> usize {
+        match self {
+            Self::Register(_) | Self::Accuse(_) => 2,
+            Self::Activate(_) => 1,
+            _ => 0,
+        }
     }
 }
 

@@ -1,14 +1,6 @@
 //! The state tree: one hash for all rows, and proofs of what is and is not among them.
 //!
-//! A binary trie over the 256 bits of each row's *path*, which is a hash of its address. A subtree without rows hashes
-//! to zero, one with a single row to that row's leaf however deep it would stand, every other one to a node:
-//!
-//! ```text
-//! path = BLAKE3 keyed "holdfast/state/path/1" (table ‖ key)
-//! leaf = BLAKE3 keyed "holdfast/state/leaf/1" (path ‖ BLAKE3(row))
-//! node = BLAKE3 keyed "holdfast/state/node/1" (left ‖ right)
-//! ```
-//!
+//! How rows and subtrees are hashed, and how a proof is checked, says [`holdfast_proofs::row`].
 //! So the root does not depend on the order of changes. The tree is kept in *pages*, each under the path that leads to it:
 //! a list of few rows, or a fork of sixteen places four levels below. An update reads and writes the pages above the rows
 //! that change, and no others.
@@ -16,69 +8,16 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_core::fixed_bytes;
+pub use holdfast_proofs::header::StateRoot;
+pub use holdfast_proofs::row::Path;
+use holdfast_proofs::row::{EMPTY, Place, RowProof, hash_leaf, hash_node, hash_row};
 
 use crate::state::{Changes, RowKey, RowsError};
 
 mod page;
-mod proof;
 
 pub use page::{Child, Entry, Fork, Page, PageKey};
 use page::{LIST_MAX, hash_list};
-pub use proof::{RowProof, RowProofError};
-
-fixed_bytes!(
-    /// The hash of all rows.
-    StateRoot, 32
-);
-fixed_bytes!(
-    /// Where a row stands in the tree.
-    Path, 32
-);
-
-const PATH_KEY: &[u8; 32] = b"holdfast/state/path/1\0\0\0\0\0\0\0\0\0\0\0";
-const LEAF_KEY: &[u8; 32] = b"holdfast/state/leaf/1\0\0\0\0\0\0\0\0\0\0\0";
-const NODE_KEY: &[u8; 32] = b"holdfast/state/node/1\0\0\0\0\0\0\0\0\0\0\0";
-
-/// The hash of a subtree without rows.
-const EMPTY: [u8; 32] = [0; 32];
-
-impl Path {
-    /// The path of a row.
-    pub fn of(key: &RowKey) -> Self {
-        Self::new(*blake3::keyed_hash(PATH_KEY, key.as_bytes()).as_bytes())
-    }
-
-    /// Four bits, counted from the root.
-    fn nibble(&self, depth: usize) -> usize {
-        let byte = self.as_bytes()[depth / 2];
-        usize::from(if depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
-    }
-
-    /// One bit, counted from the root.
-    fn bit(&self, depth: usize) -> bool {
-        self.as_bytes()[depth / 8] >> (7 - depth % 8) & 1 == 1
-    }
-}
-
-fn hash_row(row: &[u8]) -> [u8; 32] {
-    *blake3::hash(row).as_bytes()
-}
-
-fn hash_leaf(path: &Path, row: &[u8; 32]) -> [u8; 32] {
-    hash_pair(LEAF_KEY, path.as_bytes(), row)
-}
-
-fn hash_node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    hash_pair(NODE_KEY, left, right)
-}
-
-fn hash_pair(key: &[u8; 32], left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    let mut both = [0; 64];
-    both[..32].copy_from_slice(left);
-    both[32..].copy_from_slice(right);
-    *blake3::keyed_hash(key, &both).as_bytes()
-}
 
 /// Where pages are read.
 pub trait Pages {
@@ -93,6 +32,29 @@ pub trait Pages {
     /// # Errors
     /// If it cannot be read.
     fn top(&self) -> Result<Child, RowsError>;
+}
+
+/// Makes the proof for one row, present or absent.
+///
+/// # Errors
+/// If a page cannot be read.
+pub fn prove(pages: &dyn Pages, key: &RowKey) -> Result<RowProof, RowsError> {
+    let path = Path::of(key);
+    let mut siblings = Vec::new();
+    let mut page_key = PageKey::top();
+    let mut place = pages.top()?;
+    while let Child::Node { .. } = place {
+        let page = pages.page(&page_key)?;
+        let page = page.ok_or_else(|| RowsError::new("a page of the state tree is missing"))?;
+        place = page.walk(&path, page_key.depth(), &mut siblings);
+        page_key = page_key.child(path.nibble(page_key.depth()));
+    }
+    let instead = match place {
+        Child::Leaf(other, _) if other == path => None,
+        Child::Leaf(other, row) => Some(Place::Other(other, row)),
+        _ => Some(Place::Nothing),
+    };
+    Ok(RowProof::new(instead, siblings))
 }
 
 /// What changes of rows mean for the tree.

@@ -9,12 +9,26 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use crate::certificate::Certificate;
 use crate::committee::CommitteeRecord;
 use crate::genesis::{Genesis, GenesisProofs};
+use crate::light::{Handover, SignedHeader};
+use crate::row::RowProof;
 
 /// Longest bundle accepted, in bytes: two member lists of 1,024 and their proofs.
 pub const BUNDLE_BYTES_MAX: usize = 4 << 20;
 
+/// Most changes of validators in one bundle.
+pub const HANDOVERS_MAX: usize = 1024;
+
 /// What stands before the digest at the end: a CBOR byte string of 32.
 const DIGEST_HEAD: [u8; 2] = [0x58, 0x20];
+
+/// A committee record's place in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct CommitteeProof {
+    /// A header that the validators decided on, after the epoch began.
+    pub header: SignedHeader,
+    /// The way from its state root to the record's row.
+    pub row: RowProof,
+}
 
 /// All that a stranger needs to check a certificate, besides the network id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -27,10 +41,10 @@ pub struct Bundle {
     pub certificate: Certificate,
     /// The committee that the certificate names.
     pub committee: CommitteeRecord,
-    /// Place of the record under a finalised header; always null before there is a ledger.
-    pub committee_proof: (),
-    /// Headers from genesis to that one; always empty before there is a ledger.
-    pub headers: Bounded<(), 0>,
+    /// The record's place under a finalised header. Null if the record follows from genesis.
+    pub committee_proof: Option<CommitteeProof>,
+    /// Changes of validators from genesis to that header.
+    pub headers: Bounded<Handover, HANDOVERS_MAX>,
     /// How the CID was made from a file, as a hint: nobody signs it.
     pub import_profile: Option<Text<64>>,
 }

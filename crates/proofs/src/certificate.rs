@@ -61,6 +61,11 @@ impl Signers {
         (0..self.slots).filter(|slot| self.contains(*slot))
     }
 
+    /// The bitmap.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bits
+    }
+
     /// How many signed.
     pub fn count(&self) -> u16 {
         u16::try_from(self.iter().count()).expect("at most 255 slots")
@@ -75,11 +80,11 @@ fn bit(bits: &[u8], index: usize) -> bool {
 const BITMAP_BYTES_MAX: usize = 32;
 
 /// A bitmap that is no longer than one of the most slots.
-mod bitmap {
+pub(crate) mod bitmap {
     use serde::de::{Deserializer, Error};
-    pub(super) use serde_bytes::serialize;
+    pub(crate) use serde_bytes::serialize;
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
         match bytes.len() <= super::BITMAP_BYTES_MAX {
             true => Ok(bytes),

@@ -1,14 +1,20 @@
 //! The committee of an epoch: its record, and the record with usable keys.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-use holdfast_core::bls;
+use holdfast_core::bls::{self, BlsError};
 use holdfast_core::codec::{self, Bounded};
 use holdfast_core::id::{CommitteeId, Epoch, NetworkId, NodeId, Timestamp};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::genesis::{Genesis, GenesisProofs, MEMBERS_MAX, Member, PROFILES_MAX, ProofsError};
 use crate::profile::Profile;
+use crate::row::{RowKey, RowProof, RowProofError, Table};
+use crate::vote::FinalHeader;
+
+/// Most epochs that a promise may run: ten years of days.
+pub const RETAIN_EPOCHS_MAX: u64 = 3660;
 
 /// The public record of a committee. Its id is the BLAKE3 hash of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -47,6 +53,11 @@ impl CommitteeRecord {
     pub fn id(&self) -> CommitteeId {
         CommitteeId::new(codec::digest(self))
     }
+
+    /// Where the ledger keeps the record of an epoch.
+    pub fn row(epoch: Epoch) -> RowKey {
+        RowKey::new(Table::COMMITTEES, &epoch.0.to_be_bytes())
+    }
 }
 
 /// A committee whose members have all shown possession of their keys. There is no other way to make one.
@@ -54,8 +65,28 @@ impl CommitteeRecord {
 pub struct Committee {
     record: CommitteeRecord,
     id: CommitteeId,
-    keys: Vec<bls::PublicKey>,
+    keys: Vec<OnceLock<bls::PublicKey>>,
     places: BTreeMap<NodeId, usize>,
+    ledger: bool,
+}
+
+/// Why a record is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The ledger says something else about that epoch.
+    #[error("the committee record is not the ledger's")]
+    Proof(#[from] RowProofError),
+    /// It is for another network.
+    #[error("the committee record is for network {0}")]
+    Network(NetworkId),
+    /// A key that cannot be used.
+    #[error("member {node} is refused")]
+    Key {
+        /// Whose.
+        node: NodeId,
+        /// Why.
+        source: BlsError,
+    },
 }
 
 impl Committee {
@@ -66,9 +97,50 @@ impl Committee {
     pub fn new(genesis: &Genesis, proofs: &GenesisProofs) -> Result<Self, ProofsError> {
         genesis.validate()?;
         let keys = proofs.keys(genesis)?;
-        let record = CommitteeRecord::of_genesis(genesis);
+        Ok(Self::with_keys(CommitteeRecord::of_genesis(genesis), keys, genesis.ledger.is_some()))
+    }
+
+    /// The committee of a record that a finalised header of this network commits to.
+    ///
+    /// # Errors
+    /// If the record is another, or a key in it is none.
+    pub fn under(
+        header: &FinalHeader,
+        network: &NetworkId,
+        record: CommitteeRecord,
+        proof: &RowProof,
+    ) -> Result<Self, RecordError> {
+        if record.network != *network {
+            return Err(RecordError::Network(record.network));
+        }
+        // The row is the record, so its hash is the committee's id.
+        let id = *record.id().as_bytes();
+        proof.verify_hash(&header.header().state, &CommitteeRecord::row(record.epoch), Some(id))?;
+        let key = |member: &Member| {
+            let node = member.node;
+            member.bls.admitted().map_err(|source| RecordError::Key { node, source })
+        };
+        let keys = record.members.iter().map(key).collect::<Result<_, _>>()?;
+        Ok(Self::with_keys(record, keys, true))
+    }
+
+    /// The committee of a record of a ledger that this program executed itself: possession was checked when its members
+    /// registered. Keys are made usable when they are first asked for.
+    pub fn admitted(record: CommitteeRecord) -> Self {
+        let mut committee = Self::with_keys(record, Vec::new(), true);
+        committee.keys.resize_with(committee.record.members.len(), OnceLock::new);
+        committee
+    }
+
+    fn with_keys(record: CommitteeRecord, keys: Vec<bls::PublicKey>, ledger: bool) -> Self {
+        let keys = keys.into_iter().map(OnceLock::from).collect();
         let places = record.members.iter().enumerate().map(|(place, member)| (member.node, place)).collect();
-        Ok(Self { id: record.id(), record, keys, places })
+        Self { id: record.id(), record, keys, places, ledger }
+    }
+
+    /// Whether the network has a ledger, and with it later epochs, prices and orders.
+    pub fn has_ledger(&self) -> bool {
+        self.ledger
     }
 
     /// The public record.
@@ -96,7 +168,8 @@ impl Committee {
     /// # Panics
     /// If there is no such place.
     pub fn key(&self, place: usize) -> &bls::PublicKey {
-        &self.keys[place]
+        let member = &self.record.members[place];
+        self.keys[place].get_or_init(|| member.bls.admitted().expect("checked when it registered"))
     }
 
     /// Where a member stands, or `None` for strangers.
@@ -114,10 +187,15 @@ impl Committee {
         self.record.profiles.contains(profile)
     }
 
-    /// When the promise "until this epoch, exclusive" ends, or `None` if this committee cannot tell.
+    /// When the promise "until this epoch, exclusive" ends, or `None` if this committee cannot promise that.
     ///
-    /// Without a ledger there is one epoch, so the only promise is "until epoch 1", which ends with epoch 0.
+    /// Without a ledger there is one epoch, so the only promise is "until epoch 1", which ends with epoch 0. With one, at
+    /// most [`RETAIN_EPOCHS_MAX`] epochs can be promised, and the time is the planned one: an epoch may end early.
     pub fn end_of(&self, retain_until: Epoch) -> Option<Timestamp> {
-        (self.record.epoch.next() == Some(retain_until)).then_some(self.record.end)
+        let CommitteeRecord { epoch, start, end, .. } = self.record;
+        let beyond = retain_until.0.checked_sub(epoch.next()?.0)?;
+        let most = if self.ledger { RETAIN_EPOCHS_MAX - 1 } else { 0 };
+        let length = end.0.checked_sub(start.0)?;
+        end.plus(beyond.checked_mul(length)?).filter(|_| beyond <= most)
     }
 }

@@ -4,14 +4,21 @@
 //! hash of genesis. The proofs are a second object, [`GenesisProofs`], checked against that id.
 //! Specification: docs/spec/network.md.
 
-use holdfast_core::bls::{self, BlsError, PublicKeyBytes};
+use holdfast_core::bls::{BlsError, PublicKeyBytes};
 use holdfast_core::codec::{self, Bounded, DecodeError, Text};
 use holdfast_core::ed25519::{self, Ed25519Error};
+use holdfast_core::fixed_bytes;
 use holdfast_core::id::{BoxKey, BoxKeyError, NetworkId, NodeId, Salt, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::profile::{Profile, ProfileError};
+use crate::validators::{VALIDATORS_MAX, ValidatorSet, ValidatorsError};
+
+mod possession;
+mod wire;
+
+pub use possession::{GenesisProofs, MemberProof, ProofsError};
 
 /// Most members of a committee. A bundle carries all of them, about 300 bytes each.
 pub const MEMBERS_MAX: usize = 1024;
@@ -19,10 +26,16 @@ pub const MEMBERS_MAX: usize = 1024;
 pub const PROFILES_MAX: usize = 16;
 /// Longest genesis accepted, in bytes.
 pub const GENESIS_BYTES_MAX: usize = 1 << 20;
+/// Longest time between blocks, in milliseconds: an hour.
+pub const BLOCK_MS_MAX: u32 = 3_600_000;
 /// Longest possession-proofs object accepted, in bytes.
 pub const PROOFS_BYTES_MAX: usize = 1 << 18;
-/// The only version of the genesis format.
-const VERSION: u8 = 1;
+/// Most authorities that a ledger begins with.
+pub const AUTHORITIES_MAX: usize = VALIDATORS_MAX;
+/// Version of a genesis without a ledger.
+const WITHOUT_LEDGER: u8 = 1;
+/// Version of a genesis with one.
+const WITH_LEDGER: u8 = 2;
 
 /// A member's weight: between 1 and 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -118,8 +131,33 @@ impl Member {
     }
 }
 
-/// The founding object of a network.
+/// Who decides about the ledger, and what it begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct LedgerPart {
+    /// Time from block to block that validators aim at, in milliseconds.
+    pub block_ms: u32,
+    /// The first validators, by ascending node id.
+    pub authorities: Bounded<Authority, AUTHORITIES_MAX>,
+    /// The hash of the first rows' description, which only those need who execute the ledger.
+    pub contents: ContentsHash,
+}
+
+/// A member that decides about blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Authority {
+    /// The member.
+    pub node: NodeId,
+    /// What its vote counts.
+    pub weight: Weight,
+}
+
+fixed_bytes!(
+    /// BLAKE3 of what a ledger begins with.
+    ContentsHash, 32
+);
+
+/// The founding object of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
     /// Version of this format.
     pub version: u8,
@@ -127,12 +165,15 @@ pub struct Genesis {
     pub name: Text<64>,
     /// Start of epoch 0.
     pub start: Timestamp,
-    /// End of epoch 0. Without a ledger there is no other epoch, so this is the planned end of the network.
+    /// End of epoch 0. Without a ledger there is no other epoch, so this is the planned end of the network. With one, every
+    /// epoch shall last as long as this one.
     pub end: Timestamp,
     /// Profiles that clients may ask for; the first is the default.
     pub profiles: Bounded<Profile, PROFILES_MAX>,
     /// Members by ascending node id.
     pub members: Bounded<Member, MEMBERS_MAX>,
+    /// The ledger, if the network has one.
+    pub ledger: Option<LedgerPart>,
 }
 
 /// Why a genesis was not accepted.
@@ -190,6 +231,12 @@ pub enum GenesisError {
         /// The rule.
         source: MemberError,
     },
+    /// The authorities break a rule.
+    #[error("the ledger's authorities are refused")]
+    Authorities(#[source] Box<ValidatorsError>),
+    /// Blocks that follow each other without time between them.
+    #[error("the time between blocks must be between 1 and {BLOCK_MS_MAX} ms")]
+    BlockTime,
 }
 
 impl Genesis {
@@ -203,18 +250,20 @@ impl Genesis {
         end: Timestamp,
         profiles: Vec<Profile>,
         mut members: Vec<Member>,
+        ledger: Option<LedgerPart>,
     ) -> Result<Self, GenesisError> {
         members.sort_by_key(|member| member.node);
         let too_many = |what, count, max| GenesisError::TooMany { what, count, max };
         let too_wide = |profiles: Vec<_>| too_many("profiles", profiles.len(), PROFILES_MAX);
         let too_large = |members: Vec<_>| too_many("members", members.len(), MEMBERS_MAX);
         let genesis = Self {
-            version: VERSION,
+            version: if ledger.is_some() { WITH_LEDGER } else { WITHOUT_LEDGER },
             name,
             start,
             end,
             profiles: Bounded::new(profiles).map_err(too_wide)?,
             members: Bounded::new(members).map_err(too_large)?,
+            ledger,
         };
         genesis.validate()?;
         Ok(genesis)
@@ -245,7 +294,8 @@ impl Genesis {
     /// # Errors
     /// The first rule broken, naming the member.
     pub fn validate(&self) -> Result<(), GenesisError> {
-        if self.version != VERSION {
+        let version = if self.ledger.is_some() { WITH_LEDGER } else { WITHOUT_LEDGER };
+        if self.version != version {
             return Err(GenesisError::Version(self.version));
         }
         if self.end <= self.start {
@@ -267,7 +317,14 @@ impl Genesis {
             }
             member.validate().map_err(refuse)?;
         }
-        check_distinct(&self.members)
+        check_distinct(&self.members)?;
+        if let Some(ledger) = &self.ledger {
+            if !(1..=BLOCK_MS_MAX).contains(&ledger.block_ms) {
+                return Err(GenesisError::BlockTime);
+            }
+            ValidatorSet::of_genesis(self).map_err(|error| GenesisError::Authorities(Box::new(error)))?;
+        }
+        Ok(())
     }
 }
 
@@ -296,103 +353,6 @@ fn check_distinct(members: &[Member]) -> Result<(), GenesisError> {
         previous = Some(member.node);
     }
     Ok(())
-}
-
-/// A member's proof that it possesses its BLS key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct MemberProof {
-    /// Who.
-    pub node: NodeId,
-    /// Signature over {node id, BLS key} under `holdfast/pop/1`.
-    pub possession: bls::Signature,
-}
-
-/// The possession proofs of all members of a genesis, by ascending node id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct GenesisProofs {
-    /// The network they were made for.
-    pub network: NetworkId,
-    /// One per member.
-    pub members: Bounded<MemberProof, MEMBERS_MAX>,
-}
-
-/// Why possession proofs were not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProofsError {
-    /// Not a proofs object.
-    #[error("not a possession-proofs object")]
-    Decode(#[from] DecodeError),
-    /// The genesis itself breaks a rule.
-    #[error(transparent)]
-    Genesis(#[from] GenesisError),
-    /// Made for another network.
-    #[error("possession proofs are for network {found}, genesis is network {expected}")]
-    Network {
-        /// The network of the genesis.
-        expected: NetworkId,
-        /// The network of the proofs.
-        found: NetworkId,
-    },
-    /// A member without proof, or a proof without member.
-    #[error("member {node} has no proof of possession")]
-    Missing {
-        /// Who.
-        node: NodeId,
-    },
-    /// A proof for nobody in genesis.
-    #[error("proof of possession for {node}, which is no member")]
-    Stranger {
-        /// Who.
-        node: NodeId,
-    },
-    /// A proof that does not verify: the member may not own its key (a rogue key).
-    #[error("member {node} is refused")]
-    Member {
-        /// Who.
-        node: NodeId,
-        /// Why.
-        source: BlsError,
-    },
-}
-
-impl GenesisProofs {
-    /// Reads the object; [`crate::committee::Committee::new`] checks it.
-    ///
-    /// # Errors
-    /// If the bytes are no proofs object.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ProofsError> {
-        Ok(codec::decode(bytes, PROOFS_BYTES_MAX)?)
-    }
-
-    /// Checks every proof, and answers the usable keys in the order of the members.
-    ///
-    /// # Errors
-    /// The first member without a good proof.
-    pub fn keys(&self, genesis: &Genesis) -> Result<Vec<bls::PublicKey>, ProofsError> {
-        let expected = genesis.network();
-        if self.network != expected {
-            return Err(ProofsError::Network { expected, found: self.network });
-        }
-        let mut keys = Vec::with_capacity(genesis.members.len());
-        let mut proofs = self.members.iter();
-        for member in genesis.members.iter() {
-            let proof = proofs.next().ok_or(ProofsError::Missing { node: member.node })?;
-            match proof.node.cmp(&member.node) {
-                std::cmp::Ordering::Less => return Err(ProofsError::Stranger { node: proof.node }),
-                std::cmp::Ordering::Greater => return Err(ProofsError::Missing { node: member.node }),
-                std::cmp::Ordering::Equal => {}
-            }
-            let key = member
-                .bls
-                .prove_possession(member.node, &expected, &proof.possession)
-                .map_err(|source| ProofsError::Member { node: member.node, source })?;
-            keys.push(key);
-        }
-        match proofs.next() {
-            Some(extra) => Err(ProofsError::Stranger { node: extra.node }),
-            None => Ok(keys),
-        }
-    }
 }
 
 #[cfg(test)]

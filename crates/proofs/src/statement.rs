@@ -127,7 +127,7 @@ impl Statement {
         if committee.end_of(self.retain_until).is_none() {
             return Err(StatementError::RetainUntil);
         }
-        if self.read_price_max != Amount::ZERO || self.order.is_some() {
+        if !committee.has_ledger() && (self.read_price_max != Amount::ZERO || self.order.is_some()) {
             return Err(StatementError::Ledger);
         }
         Ok(profile)

@@ -7,7 +7,9 @@ use holdfast_core::{block::BlockId, bls, ed25519};
 
 use crate::certificate::ValidCertificate;
 use crate::committee::Committee;
-use crate::genesis::{Genesis, GenesisProofs, Member, MemberProof, Weight};
+use crate::genesis::{
+    Authority, ContentsHash, Genesis, GenesisProofs, LedgerPart, Member, MemberProof, Weight,
+};
 use crate::profile::Profile;
 use crate::slots::{self, Bucket};
 use crate::statement::{Coding, Durability, Statement};
@@ -51,14 +53,29 @@ impl TestNetwork {
         Self::of((1..=size).map(member).collect(), Profile::COPY4)
     }
 
+    /// The same with a ledger of these contents, of which every member is an authority, and a block every second.
+    pub fn with_ledger(size: u8, contents: ContentsHash) -> Self {
+        let mut authorities: Vec<_> =
+            (1..=size).map(|number| Authority { node: member(number).node, weight: Weight::ONE }).collect();
+        authorities.sort_by_key(|authority| authority.node);
+        let authorities = Bounded::new(authorities).expect("few members");
+        let ledger = LedgerPart { block_ms: 1000, authorities, contents };
+        Self::found((1..=size).map(member).collect(), Profile::COPY4, Some(ledger))
+    }
+
     /// A network of these members, whose secrets are those of [`keys`].
     pub fn of(members: Vec<Member>, profile: Profile) -> Self {
+        Self::found(members, profile, None)
+    }
+
+    fn found(members: Vec<Member>, profile: Profile, ledger: Option<LedgerPart>) -> Self {
         let genesis = Genesis::found(
             Text::new("test").expect("short"),
             Timestamp(1000),
             Timestamp(2000),
             vec![profile],
             members,
+            ledger,
         )
         .expect("test members are valid");
         let network = genesis.network();

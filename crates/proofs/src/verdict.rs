@@ -4,10 +4,12 @@ use holdfast_core::explain;
 use holdfast_core::id::{NetworkId, Timestamp};
 use serde::Serialize;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, CommitteeProof};
 use crate::certificate::{CertificateError, ValidCertificate};
 use crate::committee::{Committee, CommitteeRecord};
 use crate::genesis::ProofsError;
+use crate::light::LightClient;
+use crate::vote::FinalHeader;
 
 /// What a bundle is worth at a given time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -98,11 +100,16 @@ fn examine(
     let committee =
         step(steps, "verify.possession", committee, || format!("all {members} members own their keys"))?;
 
-    let derived = bundle.committee == CommitteeRecord::of_genesis(&bundle.genesis);
-    let derived = if derived { Ok(()) } else { Err("committee record does not follow from genesis".into()) };
-    step(steps, "verify.committee", derived, || {
-        format!("committee {} of epoch {}", committee.id().short(), committee.record().epoch)
-    })?;
+    let committee = match &bundle.committee_proof {
+        Some(proof) => later_committee(bundle, proof, steps)?,
+        None => {
+            let derived = bundle.committee == CommitteeRecord::of_genesis(&bundle.genesis);
+            let derived =
+                if derived { Ok(()) } else { Err("committee record does not follow from genesis".into()) };
+            step(steps, "verify.committee", derived, || named(&committee))?;
+            committee
+        }
+    };
 
     let certificate = bundle.certificate.clone().verify(&committee).map_err(|error| (step_of(&error), error));
     let certificate = match certificate {
@@ -133,7 +140,7 @@ fn examine(
     let begun = if now >= record.start {
         Ok(())
     } else {
-        Err(format!("epoch 0 starts at {}, judged as of {now}", record.start))
+        Err(format!("epoch {} starts at {}, judged as of {now}", record.epoch, record.start))
     };
     step(steps, "verify.time", begun, || format!("promised from {} until {ends}", record.start))?;
     let status = match now {
@@ -142,6 +149,39 @@ fn examine(
         _ => Status::Expired,
     };
     Ok((status, Proven { certificate, committee, ends }))
+}
+
+/// The committee that the ledger names, under a header that can be reached from genesis.
+fn later_committee(
+    bundle: &Bundle,
+    proof: &CommitteeProof,
+    steps: &mut Vec<Step>,
+) -> Result<Committee, Failed> {
+    let header = final_header(bundle, proof).map_err(|error| explain(&*error));
+    let header = step(steps, "verify.headers", header, || {
+        let height = proof.header.header.height;
+        let changes = bundle.headers.len();
+        format!("block {height} is final, {changes} changes of validators after genesis")
+    })?;
+    let network = bundle.genesis.network();
+    let committee = Committee::under(&header, &network, bundle.committee.clone(), &proof.row);
+    let committee = committee.map_err(|error| explain(&error));
+    let shown = committee.as_ref().map(named).unwrap_or_default();
+    step(steps, "verify.committee", committee, || {
+        format!("{shown}, as block {} says", header.header().height)
+    })
+}
+
+fn final_header(bundle: &Bundle, proof: &CommitteeProof) -> Result<FinalHeader, Box<dyn std::error::Error>> {
+    let mut light = LightClient::of_genesis(&bundle.genesis, &bundle.proofs)?;
+    for handover in bundle.headers.iter() {
+        light.hand_over(handover.clone())?;
+    }
+    Ok(light.check(proof.header.clone())?)
+}
+
+fn named(committee: &Committee) -> String {
+    format!("committee {} of epoch {}", committee.id().short(), committee.record().epoch)
 }
 
 fn step<T>(

@@ -64,7 +64,7 @@ impl Court {
         let many = Profile::copies(MEMBERS.into()).ok_or("no such profile")?;
         let members = (0..MEMBERS).map(member).collect::<Result<_, _>>()?;
         let name = Text::new("bench").map_err(|_| "a long name")?;
-        let genesis = Genesis::found(name, Timestamp(0), Timestamp(1), vec![few, many], members)
+        let genesis = Genesis::found(name, Timestamp(0), Timestamp(1), vec![few, many], members, None)
             .map_err(|error| explain(&error))?;
         let network = genesis.network();
         let secret = |node: &NodeId| {

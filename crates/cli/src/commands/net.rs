@@ -239,7 +239,7 @@ fn genesis(name: &str, members: Vec<Member>, copies: &[u16], days: u64) -> Resul
         }
     }
     let name = Text::new(name).map_err(|error| usage(format!("--name: {error}")))?;
-    Genesis::found(name, start, end, profiles, members).map_err(|error| match &error {
+    Genesis::found(name, start, end, profiles, members, None).map_err(|error| match &error {
         GenesisError::Member { .. } => Failure::new(Exit::Invalid, "net.member", explain(&error)),
         _ => usage(explain(&error)),
     })

@@ -325,7 +325,7 @@ impl Put<'_> {
             proofs: self.network.proofs.clone(),
             certificate: certificate.certificate().clone(),
             committee: self.network.committee.record().clone(),
-            committee_proof: (),
+            committee_proof: None,
             headers: Bounded::new(vec![]).expect("no headers"),
             import_profile: (!job.is_car).then(|| Text::new(self.import.name).expect("names are short")),
         }

@@ -2,7 +2,14 @@ use super::*;
 use crate::testing::{TestNetwork, keys, member};
 
 fn found(members: Vec<Member>) -> Result<Genesis, GenesisError> {
-    Genesis::found(Text::new("test").unwrap(), Timestamp(1), Timestamp(2), vec![Profile::COPY4], members)
+    Genesis::found(
+        Text::new("test").unwrap(),
+        Timestamp(1),
+        Timestamp(2),
+        vec![Profile::COPY4],
+        members,
+        None,
+    )
 }
 
 fn four() -> Vec<Member> {
@@ -56,11 +63,11 @@ fn bad_members_are_refused_by_name() {
 #[test]
 fn parameters_are_checked() {
     let name = || Text::new("test").unwrap();
-    let few = Genesis::found(name(), Timestamp(1), Timestamp(2), vec![Profile::COPY4], vec![member(1)]);
+    let few = Genesis::found(name(), Timestamp(1), Timestamp(2), vec![Profile::COPY4], vec![member(1)], None);
     assert_eq!(few, Err(GenesisError::TooFewMembers { profile: Profile::COPY4, members: 1 }));
-    let backwards = Genesis::found(name(), Timestamp(2), Timestamp(2), vec![Profile::COPY4], four());
+    let backwards = Genesis::found(name(), Timestamp(2), Timestamp(2), vec![Profile::COPY4], four(), None);
     assert_eq!(backwards, Err(GenesisError::Span));
-    let none = Genesis::found(name(), Timestamp(1), Timestamp(2), vec![], four());
+    let none = Genesis::found(name(), Timestamp(1), Timestamp(2), vec![], four(), None);
     assert_eq!(none, Err(GenesisError::NoProfile));
     let mut unsorted = found(four()).unwrap();
     let mut members = unsorted.members.clone().into_inner();

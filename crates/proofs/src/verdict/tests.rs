@@ -12,7 +12,7 @@ fn sample() -> (TestNetwork, Bundle) {
         proofs: network.proofs.clone(),
         certificate: network.certificate(&statement, &[0, 1, 2]).certificate().clone(),
         committee: network.committee.record().clone(),
-        committee_proof: (),
+        committee_proof: None,
         headers: Bounded::new(vec![]).unwrap(),
         import_profile: Some(Text::new("unixfs-v1-2025").unwrap()),
     };
