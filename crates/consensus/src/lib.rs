@@ -14,6 +14,7 @@
 pub mod authority;
 pub mod engine;
 pub mod guard;
+pub mod mempool;
 pub mod message;
 pub mod polka;
 pub mod proposal;
