@@ -27,7 +27,7 @@ use crate::tree::{Pages, TreeChanges};
 use crate::{accounts, beacon, epoch, evidence, governance, registry, stake, storage};
 
 /// What a block's encoding takes beside its transactions, at most.
-const BLOCK_HEAD_BYTES: usize = 1 << 10;
+pub const BLOCK_HEAD_BYTES: usize = 1 << 10;
 
 /// Most signatures in payloads of one block: they are checked in order, at about a millisecond each.
 pub const BLOCK_CHECKS_MAX: usize = 256;
