@@ -23,7 +23,10 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("net", &["core"]),
     ("enclave", &["core", "proofs", "ledger", "consensus"]),
     ("client", &["core", "proofs", "ledger", "protocol", "store", "net"]),
-    ("node", &["core", "proofs", "ledger", "consensus", "chain", "protocol", "store", "net", "enclave", "client"]),
+    (
+        "node",
+        &["core", "proofs", "ledger", "consensus", "chain", "protocol", "store", "net", "enclave", "client"],
+    ),
     ("bench", &["core", "proofs", "ledger", "chain", "protocol", "store", "net", "client"]),
     ("cli", &["core", "proofs", "ledger", "protocol", "store", "net", "enclave", "client", "node", "bench"]),
 ];

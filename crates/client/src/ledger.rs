@@ -6,30 +6,31 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use holdfast_core::codec::{self, DecodeError};
+use holdfast_core::codec::{self, Bounded, DecodeError};
 use holdfast_core::id::Epoch;
 use holdfast_ledger::account::{Account, AccountId};
+use holdfast_ledger::block::BLOCK_BYTES_MAX;
 use holdfast_ledger::epoch::Running;
 use holdfast_ledger::receipt::{EventPosition, Receipt};
 use holdfast_ledger::state::{Row, RowKey};
 use holdfast_ledger::transaction::{Transaction, TransactionId};
-use holdfast_net::frames::{Frame, FrameReader};
-use holdfast_net::{Net, Stream};
+use holdfast_net::Net;
 use holdfast_proofs::bundle::CommitteeProof;
 use holdfast_proofs::committee::{Committee, CommitteeRecord, RecordError};
-use holdfast_proofs::header::{BlockTime, Height};
+use holdfast_proofs::header::{BlockHash, BlockTime, Height};
 use holdfast_proofs::light::{Handover, LightClient, LightError, SignedHeader};
 use holdfast_proofs::row::RowProofError;
 use holdfast_proofs::validators::ValidatorsError;
 use holdfast_proofs::vote::FinalHeader;
 use holdfast_protocol::chain::{
     self, BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage,
-    HistoryPage, HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, TransactionState,
+    HistoryPage, HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, SUBMIT_MAX,
+    TransactionState,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ask::{ANSWER_WINDOW, AskError, exchange};
+use crate::ask::{AskError, exchange};
 use crate::network::{Network, Standing};
 
 /// A header may be so old before another node is asked, beside [`BLOCKS_LATE`].
@@ -70,9 +71,6 @@ pub enum AnswerError {
     /// It is no object of its kind.
     #[error("the answer cannot be read")]
     Decode(#[from] DecodeError),
-    /// It is longer than asked.
-    #[error("an answer of {0} bytes is too long")]
-    TooLong(u32),
     /// The header is not final.
     #[error(transparent)]
     Light(#[from] LightError),
@@ -261,6 +259,37 @@ impl LedgerClient {
         self.data_of_anyone(&ChainRequest::Blocks(query), BLOCKS_BYTES_MAX).await
     }
 
+    /// The same of the member at a place.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub async fn blocks_of(&self, place: usize, query: BlocksQuery) -> Result<Blocks, AnswerError> {
+        self.data(place, &ChainRequest::Blocks(query), BLOCKS_BYTES_MAX).await
+    }
+
+    /// A block that is not yet decided, as the member at a place keeps it.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub async fn undecided(&self, place: usize, block: BlockHash) -> Result<Vec<u8>, AnswerError> {
+        self.bytes(place, &ChainRequest::Undecided(block), BLOCK_BYTES_MAX).await
+    }
+
+    /// Gives many transactions to the member at a place, and answers how many it did not take.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub async fn submit_many(
+        &self,
+        place: usize,
+        transactions: Bounded<Transaction, SUBMIT_MAX>,
+    ) -> Result<u32, AnswerError> {
+        match self.ask(place, &ChainRequest::SubmitMany(transactions)).await? {
+            ChainReply::NotTaken(count) => Ok(count),
+            other => Err(unexpected(other)),
+        }
+    }
+
     /// Events from a position on, as one node says.
     ///
     /// # Errors
@@ -359,11 +388,9 @@ impl LedgerClient {
     }
 
     async fn ask(&self, place: usize, request: &ChainRequest) -> Result<ChainReply, AnswerError> {
-        let read = async |reader: &mut FrameReader<Stream>| {
-            reader.message::<ChainReply>().await?.ok_or(AskError::NoAnswer)
-        };
         let question = (chain::PROTOCOL, request);
-        Ok(exchange(&self.net, &self.network, place, question, ANSWER_WINDOW, read).await?)
+        let (reply, _) = exchange(&self.net, &self.network, place, question, (follows, 0)).await?;
+        Ok(reply)
     }
 
     async fn data<T: DeserializeOwned + Serialize>(
@@ -372,10 +399,15 @@ impl LedgerClient {
         request: &ChainRequest,
         max: usize,
     ) -> Result<T, AnswerError> {
-        let read = async |reader: &mut FrameReader<Stream>| read_data(reader, max).await;
+        Ok(codec::decode(&self.bytes(place, request, max).await?, max)?)
+    }
+
+    async fn bytes(&self, place: usize, request: &ChainRequest, max: usize) -> Result<Vec<u8>, AnswerError> {
         let question = (chain::PROTOCOL, request);
-        let answer = exchange(&self.net, &self.network, place, question, ANSWER_WINDOW, read).await?;
-        Ok(codec::decode(&answer?, max)?)
+        match exchange(&self.net, &self.network, place, question, (follows, max)).await? {
+            (ChainReply::Data(_), data) => Ok(data),
+            (other, _) => Err(unexpected(other)),
+        }
     }
 }
 
@@ -386,25 +418,10 @@ fn unexpected(reply: ChainReply) -> AnswerError {
     }
 }
 
-/// The data that a reply announces. Memory follows what arrives.
-async fn read_data(
-    reader: &mut FrameReader<Stream>,
-    max: usize,
-) -> Result<Result<Vec<u8>, AnswerError>, AskError> {
-    let length = match reader.message::<ChainReply>().await?.ok_or(AskError::NoAnswer)? {
-        ChainReply::Data(length) => length,
-        other => return Ok(Err(unexpected(other))),
-    };
-    let expected = usize::try_from(length).unwrap_or(usize::MAX);
-    if expected > max {
-        return Ok(Err(AnswerError::TooLong(length)));
+/// How many bytes of data a reply announces.
+fn follows(reply: &ChainReply) -> u64 {
+    match reply {
+        ChainReply::Data(bytes) => (*bytes).into(),
+        _ => 0,
     }
-    let (mut data, mut buffer) = (Vec::new(), Vec::new());
-    while data.len() < expected {
-        match reader.read::<ChainReply>(&mut buffer).await? {
-            Some(Frame::Data) if data.len() + buffer.len() <= expected => data.extend_from_slice(&buffer),
-            _ => return Err(AskError::NoAnswer),
-        }
-    }
-    Ok(Ok(data))
 }

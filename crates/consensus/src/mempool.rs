@@ -318,7 +318,7 @@ impl Mempool {
     pub fn committed<'a>(
         &mut self,
         included: impl IntoIterator<Item = &'a CheckedTransaction>,
-        account: impl Fn(&AccountId) -> Account,
+        mut account: impl FnMut(&AccountId) -> Account,
         conditions: Conditions<'_>,
     ) {
         let touched = included.into_iter().map(|transaction| transaction.body().sender);
@@ -329,6 +329,11 @@ impl Mempool {
             let account = account(&owner);
             self.change(owner, |chain| chain.settle(account, conditions));
         }
+    }
+
+    /// Whether a transaction of this name waits. It looks at all of them.
+    pub fn holds(&self, id: &TransactionId) -> bool {
+        self.chains.values().any(|chain| !chain.all(|one| one.id() != *id))
     }
 
     /// Changes one chain, and everything that is known about all of them.

@@ -74,6 +74,27 @@ pub fn validators(state: &State<'_>) -> Result<ValidatorSet, RowsError> {
     state.get(&[])?.ok_or_else(|| RowsError::new("the ledger has no validators"))
 }
 
+/// Makes a set decide from a height on. It is also kept under that height, for those who follow headers alone.
+pub(crate) fn decide_from(state: &mut State<'_>, first: Height, validators: &ValidatorSet) {
+    state.put(&[], validators);
+    state.put(&first.0.to_be_bytes(), validators);
+}
+
+/// A set of validators after the one that began at `after`: the first height about which it decides, and the set. From
+/// `None` on, these are all that there ever were.
+///
+/// # Errors
+/// If a row cannot be read.
+pub fn validators_after(
+    state: &State<'_>,
+    after: Option<Height>,
+) -> Result<Option<(Height, ValidatorSet)>, RowsError> {
+    let key = after.map(|height| height.0.to_be_bytes().to_vec()).unwrap_or_default();
+    let Some((key, set)) = state.after::<ValidatorSet>(&key)? else { return Ok(None) };
+    let height = key.try_into().map_err(|_| RowsError::new("validators under a key that is no height"))?;
+    Ok(Some((Height(u64::from_be_bytes(height)), set)))
+}
+
 /// Ends the epoch if it is time. Nothing happens in most blocks.
 pub(crate) fn end_of_block(
     state: &mut State<'_>,
@@ -90,10 +111,12 @@ pub(crate) fn end_of_block(
     let committee = record.id();
     state.put(&epoch.0.to_be_bytes(), &record);
     settle_statuses(state, &record)?;
-    if let Some(validators) = next_validators(state)? {
-        state.put(&[], &validators);
-    }
     let first = Height(context.height.0.saturating_add(1));
+    if let Some(next) = next_validators(state)?
+        && next != validators(state)?
+    {
+        decide_from(state, first, &next);
+    }
     let members = u32::try_from(record.members.len()).expect("members are bounded");
     let end = record.end;
     state.put(&epoch.0.to_be_bytes(), &FirstBlock(first));

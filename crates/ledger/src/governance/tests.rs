@@ -1,5 +1,7 @@
 use holdfast_proofs::testing::member;
 
+use holdfast_proofs::header::Height;
+
 use super::*;
 use crate::epoch::validators;
 use crate::testing::{TestChain, free, owner, rich};
@@ -144,6 +146,15 @@ fn authorities_change_with_the_epoch_and_headers_say_so() {
     }
     chain.next_epoch();
     assert_eq!(validators(&chain.state()).unwrap().weight(), 7);
+    // All three sets are kept, for those who follow headers alone.
+    let (mut found, mut after) = (Vec::new(), None);
+    while let Some((height, set)) = crate::epoch::validators_after(&chain.state(), after).unwrap() {
+        found.push((height, set.validators.len()));
+        after = Some(height);
+    }
+    let last = chain.ledger.header().height.0 + 1;
+    assert_eq!([found[0], found[2]], [(Height(1), 5), (Height(last), 5)]);
+    assert_eq!((found.len(), found[1].1), (3, 4));
 }
 
 /// A stranger cannot be made an authority.
