@@ -178,6 +178,23 @@ class Run:
         ok(f"get --car: {count} blocks, the same file")
 
 
+    def vectors(self):
+        for line in self.script("vectors.py").splitlines():
+            ok(line.removeprefix("ok  "))
+        golden = json.loads((HERE.parent / "crates/proofs/testdata/ledger_bundle.json").read_text())
+        bundle = self.work / "golden.hfb"
+        data = bytes.fromhex("".join(part["bytes"] for part in golden["parts"]))
+        bundle.write_bytes(data)
+        self.script("verify.py", bundle, "--network-id", golden["network"], "--at", golden["at"])
+        ok("the golden bundle with a ledger verifies")
+        said = self.script(
+            "flips.py", bundle, "--network-id", golden["network"], "--at", golden["at"], "--every", 61, "--whole",
+            seconds=LONG,
+        )
+        for line in said.splitlines():
+            ok(line)
+
+
 def last_word(said):
     words = (said.strip().splitlines() or [""])[-1].split()
     if not words:
@@ -186,6 +203,7 @@ def last_word(said):
 
 
 def perform(run):
+    run.vectors()
     run.make_files()
     cids = run.cids()
     failed = None

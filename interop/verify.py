@@ -9,140 +9,43 @@ Exit status: 0 valid, 2 usage, 6 invalid, 10 expired.
 import argparse
 import sys
 import time
-import unicodedata
 from functools import lru_cache
-from hashlib import sha256
 
 import dag_cbor
-from blake3 import blake3
 from multiformats import CID
-from py_ecc.bls.hash_to_curve import hash_to_G1
-from py_ecc.bls.point_compression import (
-    compress_G1,
-    compress_G2,
-    decompress_G1,
-    decompress_G2,
-)
-from py_ecc.optimized_bls12_381 import (
-    FQ12,
-    G2,
-    Z2,
-    add,
-    curve_order,
-    final_exponentiate,
-    is_inf,
-    multiply,
-    neg,
-    pairing,
+from curves import MESSAGE_DST, POSSESSION_DST, bls_key, box_usable, ed25519_usable, signed_by, sum_of_keys
+from ledger import COMMITTEE_PROOF, HANDOVERS, LEDGER, RETAIN_EPOCHS_MAX, authority_rules, final_header, row_rules
+from shapes import (
+    BYTE,
+    SHORT,
+    WORD,
+    Refused,
+    between,
+    cid,
+    decode,
+    digest,
+    integer,
+    many,
+    need,
+    octets,
+    octets_up_to,
+    optional,
+    signing_input,
+    struct,
+    text,
 )
 
-FRESH, EXPIRED, INVALID = "fresh", "expired", "invalid"
-EXIT = {FRESH: 0, INVALID: 6, EXPIRED: 10}
+FRESH, VALID_AS_OF, EXPIRED, INVALID = "fresh", "valid as of", "expired", "invalid"
+EXIT = {FRESH: 0, VALID_AS_OF: 0, INVALID: 6, EXPIRED: 10}
 
 MAX_BUNDLE = 4 << 20
 MAX_GENESIS = 1 << 20
 MAX_PROOFS = 256 << 10
 MAX_CERTIFICATE = 1024
 
-MESSAGE_DST = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
-POSSESSION_DST = b"BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
 AVAILABILITY_TAG = b"holdfast/availability/1"
 POSSESSION_TAG = b"holdfast/pop/1"
 SLOT_TAG = b"holdfast/slot/1"
-
-# SHA-256, a digest of 32 bytes; before that version 1 and the codec, or nothing in version 0, which is dag-pb.
-CID_HEADS = {b"\x12\x20"} | {bytes([1, codec, 0x12, 32]) for codec in (0x55, 0x70, 0x71)}
-
-
-class Refused(Exception):
-    """A rule that does not hold; the text says which."""
-
-
-def need(holds, why):
-    if not holds:
-        raise Refused(why)
-
-
-def digest(data):
-    return blake3(data).digest()
-
-
-# Shapes: each function takes a decoded value and refuses one of another type.
-
-
-def integer(value):
-    need(type(value) is int and 0 <= value < 1 << 64, "not an unsigned integer of 64 bits")
-    return value
-
-
-def between(least, most):
-    def read(value):
-        need(least <= integer(value) <= most, f"not between {least} and {most}")
-        return value
-
-    return read
-
-
-BYTE, SHORT, WORD = (between(0, 2**bits - 1) for bits in (8, 16, 32))
-
-
-def octets(length):
-    def read(value):
-        need(type(value) is bytes and len(value) == length, f"not a byte string of {length}")
-        return value
-
-    return read
-
-
-def octets_up_to(length):
-    def read(value):
-        need(type(value) is bytes and len(value) <= length, f"not a byte string of at most {length}")
-        return value
-
-    return read
-
-
-def text(value):
-    need(type(value) is str and len(value.encode()) <= 64, "not a text of at most 64 bytes")
-    need(all(unicodedata.category(c) != "Cc" for c in value), "a control character in a text")
-    return value
-
-
-def cid(value):
-    need(isinstance(value, CID), "not a CID")
-    need(bytes(value)[:-32] in CID_HEADS, "a CID of another kind")
-    return bytes(value)
-
-
-def null(value):
-    need(value is None, "not null")
-
-
-def optional(shape):
-    return lambda value: None if value is None else shape(value)
-
-
-def many(shape, least, most):
-    def read(value):
-        need(type(value) is list and least <= len(value) <= most, f"not a list of {least} to {most}")
-        return [shape(item) for item in value]
-
-    return read
-
-
-def struct(**fields):
-    def read(value):
-        need(type(value) is list and len(value) == len(fields), f"not a list of {len(fields)}")
-        out = {}
-        for (name, shape), item in zip(fields.items(), value):
-            try:
-                out[name] = shape(item)
-            except Refused as e:
-                raise Refused(f"{name}: {e}") from None
-        return out
-
-    return read
-
 
 PROFILE = many(SHORT, 3, 3)
 PROFILES = many(PROFILE, 0, 16)
@@ -158,9 +61,18 @@ MEMBER = struct(
     peer_id=text,
 )
 MEMBERS = many(MEMBER, 0, 1024)
-GENESIS = struct(
-    version=BYTE, name=text, start=integer, end=integer, profiles=PROFILES, members=MEMBERS
-)
+BEFORE_LEDGER = {
+    "version": BYTE, "name": text, "start": integer, "end": integer, "profiles": PROFILES, "members": MEMBERS,
+}
+
+
+def GENESIS(value):
+    """Version 2 has a seventh field."""
+    if type(value) is list and value and value[0] == 2:
+        return struct(**BEFORE_LEDGER, ledger=LEDGER)(value)
+    return struct(**BEFORE_LEDGER)(value) | {"ledger": None}
+
+
 PROOFS = struct(
     network_id=octets(32),
     proofs=many(struct(node_id=octets(32), signature=octets(48)), 0, 1024),
@@ -200,125 +112,10 @@ BODY = struct(
     proofs=PROOFS,
     certificate=CERTIFICATE,
     committee=COMMITTEE,
-    committee_proof=null,
-    headers=many(null, 0, 0),
+    committee_proof=optional(COMMITTEE_PROOF),
+    headers=HANDOVERS,
     import_profile=optional(text),
 )
-
-
-def decode(data):
-    """The value of canonical DAG-CBOR; what reads but is not written the same is refused."""
-    try:
-        value = dag_cbor.decode(data)
-        again = dag_cbor.encode(value)
-    except Exception as e:
-        raise Refused(f"not DAG-CBOR ({type(e).__name__})") from None
-    need(again == data, "not the canonical encoding")
-    return value
-
-
-# Ed25519: is this the key of somebody who can sign?
-
-P = 2**255 - 19
-D = -121665 * pow(121666, -1, P) % P
-
-
-def edwards_add(a, b):
-    (x1, y1), (x2, y2) = a, b
-    t = D * x1 * x2 * y1 * y2 % P
-    x = (x1 * y2 + x2 * y1) * pow(1 + t, -1, P) % P
-    y = (y1 * y2 + x1 * x2) * pow(1 - t, -1, P) % P
-    return x, y
-
-
-@lru_cache(maxsize=4096)
-def ed25519_usable(key):
-    """Canonical, on the curve, and not of small order."""
-    number = int.from_bytes(key, "little")
-    sign, y = number >> 255, number & (2**255 - 1)
-    if y >= P:
-        return False
-    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    if x * x % P != square:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    if x * x % P != square or (x == 0 and sign):
-        return False
-    if x & 1 != sign:
-        x = P - x
-    point = (x, y)
-    for _ in range(3):
-        point = edwards_add(point, point)
-    return point != (0, 1)
-
-
-# X25519: can secrets be sealed to this key?
-
-
-def x25519(scalar, u):
-    """The Montgomery ladder of RFC 7748, section 5."""
-    scalar = (int.from_bytes(scalar, "little") & ~7 & (1 << 255) - 1) | 1 << 254
-    u = int.from_bytes(u, "little") & (1 << 255) - 1
-    x2, z2, x3, z3 = 1, 0, u, 1
-    for bit in range(254, -1, -1):
-        swap = scalar >> bit & 1
-        if swap:
-            x2, z2, x3, z3 = x3, z3, x2, z2
-        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
-        aa, bb, da, cb = a * a % P, b * b % P, d * a % P, c * b % P
-        x3, z3 = (da + cb) ** 2 % P, u * (da - cb) ** 2 % P
-        x2, z2 = aa * bb % P, (aa - bb) * (aa + 121665 * (aa - bb)) % P
-        if swap:
-            x2, z2, x3, z3 = x3, z3, x2, z2
-    return (x2 * pow(z2, P - 2, P) % P).to_bytes(32, "little")
-
-
-@lru_cache(maxsize=4096)
-def box_usable(key):
-    """Canonical, and not of small order: scalars are multiples of 8, so such a key gives zero with any."""
-    return int.from_bytes(key, "little") < P and x25519(bytes(32), key) != bytes(32)
-
-
-# BLS12-381
-
-
-def checked(point, encoded, data):
-    need(encoded == data, "not the canonical encoding of its point")
-    need(not is_inf(point), "the identity")
-    need(is_inf(multiply(point, curve_order)), "outside the subgroup")
-    return point
-
-
-@lru_cache(maxsize=4096)
-def bls_key(data):
-    halves = int.from_bytes(data[:48], "big"), int.from_bytes(data[48:], "big")
-    try:
-        point = decompress_G2(halves)
-    except ValueError:
-        raise Refused("not a point of G2") from None
-    encoded = b"".join(int(half).to_bytes(48, "big") for half in compress_G2(point))
-    return checked(point, encoded, data)
-
-
-@lru_cache(maxsize=4096)
-def bls_signature(data):
-    try:
-        point = decompress_G1(int.from_bytes(data, "big"))
-    except ValueError:
-        raise Refused("not a point of G1") from None
-    return checked(point, int(compress_G1(point)).to_bytes(48, "big"), data)
-
-
-@lru_cache(maxsize=64)
-def signature_half(signature):
-    return pairing(G2, bls_signature(signature), False)
-
-
-def signed_by(key, signature, message, dst):
-    """Whether the signature over the message is that of a key, given as a point."""
-    half = signature_half(signature)
-    point = hash_to_G1(message, dst, sha256)
-    return final_exponentiate(half * pairing(key, neg(point), False)) == FQ12.one()
 
 
 @lru_cache(maxsize=4096)
@@ -329,10 +126,6 @@ def possesses(network_id, node_id, key, signature):
         return signed_by(bls_key(key), signature, message, POSSESSION_DST)
     except Refused:
         return False
-
-
-def signing_input(tag, network_id, encoded):
-    return tag + b"\0" + network_id + digest(encoded)
 
 
 # Slots
@@ -366,7 +159,7 @@ def slots(content, members, n):
 
 def genesis_rules(genesis):
     members = genesis["members"]
-    need(genesis["version"] == 1, "version is not 1")
+    need(genesis["version"] == (1 if genesis["ledger"] is None else 2), "the version is unknown")
     need(genesis["end"] > genesis["start"], "the end is not after the start")
     need(genesis["profiles"], "no profile")
     for k, n, q in genesis["profiles"]:
@@ -387,6 +180,8 @@ def genesis_rules(genesis):
         need(member["salt"] == bytes(32), f"{who}: salt")
     for field in ("node_id", "bls", "box", "peer_id"):
         need(len({m[field] for m in members}) == len(members), f"two members share a {field}")
+    if genesis["ledger"] is not None:
+        authority_rules(genesis)
     return f"{len(members)} members, {len(genesis['profiles'])} profiles"
 
 
@@ -403,18 +198,27 @@ def possession_rules(network_id, genesis, proofs):
     return f"{len(members)} proofs"
 
 
-def statement_rules(statement, committee, committee_id):
+def statement_rules(statement, committee, committee_id, ledger):
     coding = statement["coding"]
     need(statement["epoch"] == committee["epoch"], "another epoch")
     need(statement["committee_id"] == committee_id, "another committee")
     need(coding["kind"] == 0, "not copies")
     need(coding["symbol_bytes"] == 0 and coding["coding_root"] is None, "copies with a coding root")
     need([coding[x] for x in "knq"] in committee["profiles"], "not a profile of the committee")
-    need(statement["retain_until"] == 1, "retain until is not 1")
-    need(statement["price"] == bytes(16), "a price without a ledger")
-    need(statement["order"] is None, "an order without a ledger")
+    promised = statement["retain_until"] - committee["epoch"]
+    need(1 <= promised <= (RETAIN_EPOCHS_MAX if ledger else 1), f"a promise of {promised} epochs")
+    need(end_of(statement, committee) < 1 << 64, "a promise beyond all time")
+    if not ledger:
+        need(statement["price"] == bytes(16), "a price without a ledger")
+        need(statement["order"] is None, "an order without a ledger")
     name = CID.decode(statement["cid"])
     return f"{name if name.version == 0 else name.set(base='base32')}, {statement['piece_bytes']} bytes"
+
+
+def end_of(statement, committee):
+    """When the promise ends, all epochs being as long as that of the committee."""
+    beyond = statement["retain_until"] - committee["epoch"] - 1
+    return committee["end"] + beyond * (committee["end"] - committee["start"])
 
 
 def quorum_rules(signers, n, q):
@@ -427,11 +231,8 @@ def quorum_rules(signers, n, q):
 
 def aggregate_rules(network_id, certificate, encoded, committee):
     owners = slots(certificate["statement"]["cid"], committee["members"], certificate["statement"]["coding"]["n"])
-    total = Z2
-    for i, member in enumerate(owners):
-        if certificate["signers"][i // 8] >> i % 8 & 1:
-            total = add(total, bls_key(member["bls"]))
-    need(not is_inf(total), "the keys add up to the identity")
+    bits = certificate["signers"]
+    total = sum_of_keys(member["bls"] for i, member in enumerate(owners) if bits[i // 8] >> i % 8 & 1)
     message = signing_input(AVAILABILITY_TAG, network_id, encoded)
     need(
         signed_by(total, certificate["signature"], message, MESSAGE_DST),
@@ -467,6 +268,9 @@ def check(data, network_id, at):
         fields.update(BODY(value))
         encoded.update(zip(fields, map(dag_cbor.encode, value)))
         encoded["statement"] = dag_cbor.encode(value[2][0])
+        signed = [last for last, _ in value[5]] + ([value[4][0]] if value[4] is not None else [])
+        encoded_headers.extend(dag_cbor.encode(header) for header, _ in signed)
+        encoded_sets.extend(dag_cbor.encode(next_set) for _, next_set in value[5])
         for name, most in (("genesis", MAX_GENESIS), ("proofs", MAX_PROOFS), ("certificate", MAX_CERTIFICATE)):
             need(len(encoded[name]) <= most, f"{name}: more than {most} bytes")
         return "canonical"
@@ -476,19 +280,32 @@ def check(data, network_id, at):
         need(found == network_id, f"it is {found.hex()}")
         return found.hex()
 
+    def headers():
+        proof = fields["committee_proof"]
+        header, changes = final_header(network_id, genesis, fields["headers"], proof["signed"], encoded_headers, encoded_sets)
+        proven.append(header)
+        return f"block {header['height']} is final, {changes} changes of validators after genesis"
+
     def committee():
-        record = fields["committee"]
-        expected = {"network_id": network_id, "epoch": 0, "previous": None}
-        expected.update((name, fields["genesis"][name]) for name in ("start", "end", "profiles", "members"))
-        need(record == expected, "not the record that follows from genesis")
+        record, proof = fields["committee"], fields["committee_proof"]
+        if proof is None:
+            expected = {"network_id": network_id, "epoch": 0, "previous": None}
+            expected.update((name, genesis[name]) for name in ("start", "end", "profiles", "members"))
+            need(record == expected, "not the record that follows from genesis")
+        else:
+            need(record["network_id"] == network_id, "a record of another network")
+            address = bytes([6]) + record["epoch"].to_bytes(8, "big")
+            row_rules(proven[0]["state"], address, digest(encoded["committee"]), proof["row"])
+            for member in record["members"]:
+                bls_key(member["bls"])
         return digest(encoded["committee"]).hex()
 
     def started():
-        need(at >= fields["genesis"]["start"], f"{at} is before the start of the epoch")
-        end = fields["genesis"]["end"]
-        return f"{at}, the epoch ends at {end}"
+        record = fields["committee"]
+        need(at >= record["start"], f"{at} is before the start of the epoch")
+        return f"{at}, the epoch ends at {record['end']}, the promise at {end_of(statement, record)}"
 
-    fields, encoded = {}, {}
+    fields, encoded, encoded_headers, encoded_sets, proven = {}, {}, [], [], []
     try:
         try:
             shape()
@@ -503,9 +320,11 @@ def check(data, network_id, at):
         step("verify.network", network)
         step("verify.genesis", lambda: genesis_rules(genesis))
         step("verify.possession", lambda: possession_rules(network_id, genesis, fields["proofs"]))
+        if fields["committee_proof"] is not None:
+            step("verify.headers", headers)
         step("verify.committee", committee)
-        committee_id = digest(encoded["committee"])
-        step("verify.statement", lambda: statement_rules(statement, fields["committee"], committee_id))
+        record, committee_id = fields["committee"], digest(encoded["committee"])
+        step("verify.statement", lambda: statement_rules(statement, record, committee_id, genesis["ledger"]))
         step("verify.quorum", lambda: quorum_rules(certificate["signers"], coding["n"], coding["q"]))
         step(
             "verify.signature",
@@ -514,7 +333,8 @@ def check(data, network_id, at):
         step("verify.time", started)
     except Refused:
         return INVALID, steps
-    return (FRESH if at < genesis["end"] else EXPIRED), steps
+    status = FRESH if at < record["end"] else VALID_AS_OF if at < end_of(statement, record) else EXPIRED
+    return status, steps
 
 
 def network_id_argument(value):

@@ -28,6 +28,14 @@ pub enum ChainError {
     /// The block was executed on another one than the last.
     #[error("the block does not follow the last one")]
     Parent,
+    /// What shows that a block is final is too long.
+    #[error("{bytes} bytes of finality, the limit is {max}")]
+    Finality {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        max: usize,
+    },
     /// The state was lost from a block on that is no longer kept.
     #[error("the saved state ends before block {height}, which is not kept")]
     Missing {

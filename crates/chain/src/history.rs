@@ -4,9 +4,11 @@
 //! |---|---|---|
 //! | `headers` | height | [`Header`] in DAG-CBOR |
 //! | `blocks` | height | the block as it travels; genesis has none |
+//! | `finality` | height | what shows that the block is final; genesis has none |
 
 use holdfast_core::codec;
 use holdfast_ledger::block::{Header, Height};
+use holdfast_proofs::header::HEADER_BYTES_MAX;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::Bytes;
@@ -16,9 +18,10 @@ type ByHeight = TableDefinition<'static, u64, Bytes>;
 
 const HEADERS: ByHeight = TableDefinition::new("headers");
 const BLOCKS: ByHeight = TableDefinition::new("blocks");
+const FINALITY: ByHeight = TableDefinition::new("finality");
 
-/// Longest header, in bytes.
-const HEADER_BYTES_MAX: usize = 4 << 10;
+/// Longest certificate of finality, in bytes: a signature that is a sum, and a bit for each of some thousand validators.
+pub const FINALITY_BYTES_MAX: usize = 8 << 10;
 
 /// Blocks and headers on disk.
 pub(crate) struct History(Database);
@@ -27,7 +30,13 @@ pub(crate) struct History(Database);
 pub(crate) struct Entry<'a> {
     pub(crate) header: &'a Header,
     /// Genesis has none.
-    pub(crate) block: Option<&'a [u8]>,
+    pub(crate) body: Option<Body<'a>>,
+}
+
+/// What comes with a header.
+pub(crate) struct Body<'a> {
+    pub(crate) block: &'a [u8],
+    pub(crate) finality: &'a [u8],
 }
 
 impl History {
@@ -44,11 +53,13 @@ impl History {
             write.set_quick_repair(true);
             let height = entry.header.height.0;
             write.open_table(HEADERS)?.insert(height, &codec::encode(entry.header)[..])?;
-            let mut blocks = write.open_table(BLOCKS)?;
-            if let Some(block) = entry.block {
-                blocks.insert(height, block)?;
+            // Genesis makes the tables, so that whoever reads finds them.
+            let (mut blocks, mut finality) = (write.open_table(BLOCKS)?, write.open_table(FINALITY)?);
+            if let Some(body) = &entry.body {
+                blocks.insert(height, body.block)?;
+                finality.insert(height, body.finality)?;
             }
-            drop(blocks);
+            drop((blocks, finality));
             write.commit()?;
             Ok(())
         };
@@ -63,7 +74,7 @@ impl History {
             headers => headers.map_err(failed("read"))?,
         };
         let open = |table| read.open_table(table).map_err(failed("read"));
-        Ok(Some(HistoryView { headers, blocks: open(BLOCKS)? }))
+        Ok(Some(HistoryView { headers, blocks: open(BLOCKS)?, finality: open(FINALITY)? }))
     }
 }
 
@@ -71,6 +82,7 @@ impl History {
 pub(crate) struct HistoryView {
     headers: ReadOnlyTable<u64, Bytes>,
     blocks: ReadOnlyTable<u64, Bytes>,
+    finality: ReadOnlyTable<u64, Bytes>,
 }
 
 impl HistoryView {
@@ -88,6 +100,10 @@ impl HistoryView {
 
     pub(crate) fn block(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
         bytes(&self.blocks, height)
+    }
+
+    pub(crate) fn finality(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
+        bytes(&self.finality, height)
     }
 }
 

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::LazyLock;
 
 use holdfast_core::codec::Bounded;
@@ -6,10 +7,10 @@ use holdfast_core::id::{Amount, NetworkId, NodeId};
 use holdfast_ledger::account::AccountId;
 use holdfast_ledger::accounts::account;
 use holdfast_ledger::block::Block;
-use holdfast_ledger::execute;
+use holdfast_ledger::execute::{self, Executed, Parent};
 use holdfast_ledger::genesis::Contents;
 use holdfast_ledger::memory::MemoryLedger;
-use holdfast_ledger::state::{State, Table};
+use holdfast_ledger::state::{RowKey, Rows, State, Table};
 use holdfast_ledger::testing::{TestLedger, free, rich};
 use holdfast_ledger::transaction::{CheckedTransaction, Payload, Transfer};
 use holdfast_ledger::tree::{StateRoot, prove};
@@ -39,7 +40,7 @@ fn next(parent: Parent<'_>, transactions: Vec<CheckedTransaction>) -> Executed {
 #[test]
 fn a_ledger_on_disk_is_the_one_in_memory_and_opens_again() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
+    let path = folder.path().join("ledger");
     let mut memory = MemoryLedger::new(TEST.founded.clone());
     for round in 0..3 {
         let chain = Chain::open(&path, CACHE_BYTES, &TEST.founded).unwrap();
@@ -47,7 +48,7 @@ fn a_ledger_on_disk_is_the_one_in_memory_and_opens_again() {
             let transactions =
                 vec![pay(2 * height, 2), pay(2 * height + 1, 10 + u8::try_from(height).unwrap())];
             let executed = next(chain.view().unwrap().parent(), transactions);
-            chain.commit(&executed).unwrap();
+            chain.commit(&executed, b"final").unwrap();
             // Who reads what was written can follow.
             let bytes = chain.view().unwrap().block_at(Height(height + 1)).unwrap().unwrap();
             let block = Block::from_bytes(&bytes).unwrap().check(&network()).unwrap();
@@ -73,19 +74,19 @@ fn a_ledger_on_disk_is_the_one_in_memory_and_opens_again() {
 #[test]
 fn a_view_stays_where_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let chain = Chain::open(&folder.path().join("ledger.redb"), CACHE_BYTES, &TEST.founded).unwrap();
+    let chain = Chain::open(&folder.path().join("ledger"), CACHE_BYTES, &TEST.founded).unwrap();
     let before = chain.view().unwrap();
     let executed = next(before.parent(), vec![pay(0, 2)]);
-    chain.commit(&executed).unwrap();
+    chain.commit(&executed, b"final").unwrap();
     assert_eq!(before.header().height, Height(0));
     assert_eq!(account(&State::over(&before), &id(2)).unwrap().balance, Amount::ZERO);
-    assert!(matches!(chain.commit(&executed), Err(ChainError::Parent)), "once is enough");
+    assert!(matches!(chain.commit(&executed, b"final"), Err(ChainError::Parent)), "once is enough");
 }
 
 #[test]
 fn another_genesis_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
+    let path = folder.path().join("ledger");
     Chain::open(&path, CACHE_BYTES, &TEST.founded).unwrap();
     let owners = TEST.contents.owners.clone();
     let other = Contents { owners, allotments: Bounded::new(vec![]).unwrap(), params: free() };
@@ -104,11 +105,24 @@ fn blocks(count: u8) -> Vec<Vec<u8>> {
     (0..count).map(block).collect()
 }
 
-fn imported(blocks: Vec<Vec<u8>>) -> (Result<(), ImportError>, u64) {
+fn believe(_: &Header, _: &CheckedBlock, finality: &[u8]) -> Result<(), Infallible> {
+    assert_eq!(finality, b"final");
+    Ok(())
+}
+
+fn imported(blocks: Vec<Vec<u8>>) -> (Result<(), ImportError<Infallible>>, u64) {
     let folder = tempfile::tempdir().unwrap();
-    let chain = Chain::open(&folder.path().join("ledger.redb"), CACHE_BYTES, &TEST.founded).unwrap();
+    let chain = Chain::open(&folder.path().join("ledger"), CACHE_BYTES, &TEST.founded).unwrap();
     let mut heights = Vec::new();
-    let result = import(&chain, &network(), blocks.into_iter(), |header| heights.push(header.height.0));
+    let result = import(
+        &chain,
+        &network(),
+        blocks.into_iter().map(|block| (block, b"final".to_vec())),
+        believe,
+        |header| {
+            heights.push(header.height.0);
+        },
+    );
     let last = chain.view().unwrap().header().height.0;
     assert_eq!(heights, (1..=last).collect::<Vec<_>>());
     (result, last)

@@ -52,6 +52,14 @@ impl View {
     pub fn block_at(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
         if height > self.header.height { Ok(None) } else { self.history.block(height) }
     }
+
+    /// What shows that the block at a height is final, if there is one; genesis has none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn finality_at(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
+        if height > self.header.height { Ok(None) } else { self.history.finality(height) }
+    }
 }
 
 impl Rows for View {

@@ -367,9 +367,11 @@ impl From<NodeError> for Failure {
             NodeError::NoNetwork => Self::of(Exit::Usage, "node.config", &error),
             NodeError::NotAMember { .. } => Self::of(Exit::Usage, "node.stranger", &error),
             NodeError::Network(error) => error.into(),
-            NodeError::Key { .. } | NodeError::Trusted(_) | NodeError::Store(_) | NodeError::Thread(_) => {
-                Self::of(Exit::Internal, "node.start", &error)
-            }
+            NodeError::Key { .. }
+            | NodeError::Trusted(_)
+            | NodeError::Store(_)
+            | NodeError::Ledger(_)
+            | NodeError::Thread(_) => Self::of(Exit::Internal, "node.start", &error),
         }
     }
 }

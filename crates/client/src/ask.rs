@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use holdfast_core::bls;
-use holdfast_net::frames::{FrameError, FrameReader, split};
+use holdfast_net::frames::{Frame, FrameError, FrameReader, split};
 use holdfast_net::{Net, OpenError, Stream};
 use holdfast_proofs::certificate::ValidCertificate;
 use holdfast_proofs::statement::Statement;
 use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PieceInfo};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use crate::network::Network;
 
 /// Who does not answer a question by then is passed over.
-pub(crate) const ANSWER_WINDOW: Duration = Duration::from_secs(5);
+const ANSWER_WINDOW: Duration = Duration::from_secs(5);
 
 /// How often a question is asked, and the pause before it is asked again, which then doubles: a node drops a question that
 /// comes at the same moment as another, or closes it when it is busy.
@@ -36,6 +37,9 @@ pub enum AskError {
     /// No answer in time.
     #[error("did not answer in time")]
     Late,
+    /// More data than any answer to this question has.
+    #[error("announced an answer of {0} bytes, which is too long")]
+    TooLong(u64),
     /// An answer to another question, or none.
     #[error("gave no proper answer")]
     NoAnswer,
@@ -43,27 +47,32 @@ pub enum AskError {
 
 /// Asks. Every question may be asked twice.
 async fn ask(net: Net, network: &Network, place: usize, request: AskRequest) -> Result<AskReply, AskError> {
-    let read = async |reader: &mut FrameReader<Stream>| {
-        reader.message::<AskReply>().await?.ok_or(AskError::NoAnswer)
-    };
-    exchange(&net, network, place, (ask::PROTOCOL, &request), ANSWER_WINDOW, read).await
+    let nothing = |_: &AskReply| 0;
+    let (reply, _) = exchange(&net, network, place, (ask::PROTOCOL, &request), (nothing, 0)).await?;
+    Ok(reply)
 }
 
 /// Sends one message to the member at a place on a stream of a protocol, and reads the answer, again and again until it
-/// comes or `window` has passed. Every question may be asked twice.
-pub(crate) async fn exchange<T>(
+/// comes or it is too late. Every question may be asked twice. `follows` says how many bytes of data the answer announces, of
+/// which there may be at most so many.
+pub(crate) async fn exchange<R: DeserializeOwned + Serialize>(
     net: &Net,
     network: &Network,
     place: usize,
     (protocol, request): (&'static str, &impl Serialize),
-    window: Duration,
-    read: impl AsyncFn(&mut FrameReader<Stream>) -> Result<T, AskError>,
-) -> Result<T, AskError> {
+    (follows, data_max): (fn(&R) -> u64, usize),
+) -> Result<(R, Vec<u8>), AskError> {
     let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
-    let exchange = async || -> Result<T, AskError> {
-        let (mut reader, mut writer) = split(net.open(peer, addresses, protocol).await?);
+    let exchange = async || -> Result<(R, Vec<u8>), AskError> {
+        let (mut reader, mut writer) = split(net.open(peer, &addresses, protocol).await?);
         writer.message(request).await.map_err(FrameError::from)?;
-        read(&mut reader).await
+        let reply: R = reader.message().await?.ok_or(AskError::NoAnswer)?;
+        let bytes = follows(&reply);
+        if bytes > data_max as u64 {
+            return Err(AskError::TooLong(bytes));
+        }
+        let data = read_data(&mut reader, bytes).await?;
+        Ok((reply, data))
     };
     let persist = async {
         let mut pause = PAUSE;
@@ -81,7 +90,21 @@ pub(crate) async fn exchange<T>(
         }
         exchange().await
     };
-    tokio::time::timeout(window, persist).await.map_err(|_| AskError::Late)?
+    tokio::time::timeout(ANSWER_WINDOW, persist).await.map_err(|_| AskError::Late)?
+}
+
+/// Reads so many bytes of data. Memory follows what arrives.
+async fn read_data(reader: &mut FrameReader<Stream>, bytes: u64) -> Result<Vec<u8>, AskError> {
+    let (mut data, mut buffer) = (Vec::new(), Vec::new());
+    while (data.len() as u64) < bytes {
+        match reader.read::<()>(&mut buffer).await? {
+            Some(Frame::Data) if data.len() as u64 + buffer.len() as u64 <= bytes && !buffer.is_empty() => {
+                data.extend_from_slice(&buffer);
+            }
+            _ => return Err(AskError::NoAnswer),
+        }
+    }
+    Ok(data)
 }
 
 /// What the member at a place says of a piece.

@@ -153,19 +153,20 @@ pub async fn piece(
     walk(Source::start(net, network, root, progress), root, scratch, sink).await
 }
 
-/// Fetches the piece of a DAG for the member at `place` of the committee, who lacks it: everybody else is asked.
+/// Fetches the piece of a DAG for a node that lacks it: everybody is asked but the member at `place` of the committee, which
+/// is that node, if it is a member.
 ///
 /// # Errors
 /// See [`piece`].
-pub async fn piece_for(
+pub async fn piece_but(
     net: &Net,
     network: &Network,
-    place: usize,
+    place: Option<usize>,
     root: BlockId,
     scratch: &Path,
     sink: Sink,
 ) -> Result<Fetched, GetError> {
-    walk(Source::start_without(net, network, Some(place), root, |_| ()), root, scratch, sink).await
+    walk(Source::start_without(net, network, place, root, |_| ()), root, scratch, sink).await
 }
 
 /// Fetches a DAG in the order of its piece, and writes the piece.

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use holdfast_core::codec;
+use holdfast_core::codec::{self, Bounded};
 use holdfast_core::id::Epoch;
 use holdfast_ledger::account::{Account, AccountId};
+use holdfast_ledger::block::BLOCK_BYTES_MAX;
 use holdfast_ledger::epoch::Running;
 use holdfast_ledger::params::Params;
 use holdfast_ledger::receipt::EventPosition;
@@ -18,12 +19,12 @@ use holdfast_ledger::transaction::{Transaction, TransactionId};
 use holdfast_net::Net;
 use holdfast_proofs::bundle::CommitteeProof;
 use holdfast_proofs::committee::{Committee, CommitteeRecord};
-use holdfast_proofs::header::Height;
+use holdfast_proofs::header::{BlockHash, Height};
 use holdfast_proofs::light::{Handover, LightClient, SignedHeader};
 use holdfast_proofs::vote::FinalHeader;
 use holdfast_protocol::chain::{
     BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage, HistoryPage,
-    HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, TransactionState,
+    HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, SUBMIT_MAX, TransactionState,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -238,6 +239,37 @@ impl LedgerClient {
     /// If nobody answers.
     pub async fn blocks(&self, query: BlocksQuery) -> Result<Blocks, LedgerError> {
         self.data_of_anyone(&ChainRequest::Blocks(query), BLOCKS_BYTES_MAX).await
+    }
+
+    /// The same of the member at a place.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub async fn blocks_of(&self, place: usize, query: BlocksQuery) -> Result<Blocks, AnswerError> {
+        self.asker.data(place, &ChainRequest::Blocks(query), BLOCKS_BYTES_MAX).await
+    }
+
+    /// A block that is not yet decided, as the member at a place keeps it.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub async fn undecided(&self, place: usize, block: BlockHash) -> Result<Vec<u8>, AnswerError> {
+        self.asker.bytes(place, &ChainRequest::Undecided(block), BLOCK_BYTES_MAX).await
+    }
+
+    /// Gives many transactions to the member at a place, and answers how many it did not take.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub async fn submit_many(
+        &self,
+        place: usize,
+        transactions: Bounded<Transaction, SUBMIT_MAX>,
+    ) -> Result<u32, AnswerError> {
+        match self.asker.ask(place, &ChainRequest::SubmitMany(transactions)).await? {
+            ChainReply::NotTaken(count) => Ok(count),
+            other => Err(unexpected(other)),
+        }
     }
 
     /// Events from a position on, as one node says.

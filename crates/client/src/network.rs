@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use holdfast_core::id::{NetworkId, NodeId};
 use holdfast_net::{Multiaddr, PeerId};
@@ -87,7 +88,8 @@ pub struct Network {
     pub committee: Committee,
     /// What shows a stranger that it is the committee of its epoch.
     pub standing: Standing,
-    addresses: BTreeMap<NodeId, Vec<Multiaddr>>,
+    /// Shared by all copies, so that whoever learns of a new address tells everybody.
+    addresses: Arc<RwLock<BTreeMap<NodeId, Vec<Multiaddr>>>>,
 }
 
 /// A committee's place in the ledger, for bundles. Empty for epoch 0, whose committee follows from genesis.
@@ -112,16 +114,17 @@ impl Network {
         let refused = |source| NetworkError::Proofs { path: path.clone(), source };
         let proofs = GenesisProofs::from_bytes(&read(&path)?).map_err(refused)?;
         let committee = Committee::new(&genesis, &proofs).map_err(refused)?;
-        let addresses = Peers::load(folder)?.addresses();
+        let addresses = Arc::new(RwLock::new(Peers::load(folder)?.addresses()));
         Ok(Self { genesis, proofs, committee, standing: Standing::default(), addresses })
     }
 
-    /// Reads anew where members listen.
+    /// Reads anew where members listen, for all copies of this network.
     ///
     /// # Errors
     /// If `peers.toml` cannot be used; then the addresses stay as they were.
-    pub fn reload_addresses(&mut self, folder: &Path) -> Result<(), NetworkError> {
-        self.addresses = Peers::load(folder)?.addresses();
+    pub fn reload_addresses(&self, folder: &Path) -> Result<(), NetworkError> {
+        let addresses = Peers::load(folder)?.addresses();
+        *self.addresses.write().unwrap_or_else(PoisonError::into_inner) = addresses;
         Ok(())
     }
 
@@ -130,11 +133,17 @@ impl Network {
         self.committee.network()
     }
 
+    /// Where a node listens, as far as is known.
+    pub fn addresses_of(&self, node: &NodeId) -> Vec<Multiaddr> {
+        let addresses = self.addresses.read().unwrap_or_else(PoisonError::into_inner);
+        addresses.get(node).cloned().unwrap_or_default()
+    }
+
     /// How to reach the member at a place of the committee; without addresses if none is known.
-    pub fn reach(&self, place: usize) -> Option<(PeerId, &[Multiaddr])> {
+    pub fn reach(&self, place: usize) -> Option<(PeerId, Vec<Multiaddr>)> {
         let member = &self.committee.members()[place];
         let peer = member.peer.as_str().parse().ok()?;
-        Some((peer, self.addresses.get(&member.node).map_or(&[], Vec::as_slice)))
+        Some((peer, self.addresses_of(&member.node)))
     }
 }
 

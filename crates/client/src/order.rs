@@ -32,6 +32,9 @@ pub use quote::{
     Purchase, Quote, Renewal, begin_of, epoch_seconds, epochs_for, renewal, unpaid_epochs, whole_epochs,
 };
 
+/// How often an activation is sent while another transaction of the account waits for a block.
+const ACTIVATION_TRIES: u32 = 5;
+
 /// Why an order is not as it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
@@ -267,20 +270,32 @@ impl Orders<'_> {
             let promised = certificate.statement().retain_until;
             order.active.as_ref().is_some_and(|active| active.promised >= promised)
         };
-        let order = self.order(id).await?;
-        if enough(&order) {
-            return Ok(order);
+        let payload =
+            || Payload::Activate(Activate { order: *id, certificate: certificate.certificate().clone() });
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let order = self.order(id).await?;
+            if enough(&order) {
+                return Ok(order);
+            }
+            let signed = self.ledger.sign(self.key, payload(), Amount::ZERO).await?;
+            let height = match self.ledger.send(&signed).await {
+                Ok(Sent { height, .. }) => height,
+                // Anybody may show it, and somebody did.
+                Err(SendError::Failed { failure: Failure::Taken, height, .. }) => height,
+                // A transaction of this account waits, such as that of a put that was killed here.
+                Err(SendError::Ledger(LedgerError::Refused(_)) | SendError::Superseded { .. })
+                    if tries < ACTIVATION_TRIES =>
+                {
+                    tokio::time::sleep(self.ledger.block_time()).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let order = self.order_since(id, height).await?;
+            return if enough(&order) { Ok(order) } else { Err(OrderError::Unchanged(*id)) };
         }
-        let activate = Activate { order: *id, certificate: certificate.certificate().clone() };
-        let signed = self.ledger.sign(self.key, Payload::Activate(activate), Amount::ZERO).await?;
-        let height = match self.ledger.send(&signed).await {
-            Ok(Sent { height, .. }) => height,
-            // Anybody may show it, and somebody did.
-            Err(SendError::Failed { failure: Failure::Taken, height, .. }) => height,
-            Err(error) => return Err(error.into()),
-        };
-        let order = self.order_since(id, height).await?;
-        if enough(&order) { Ok(order) } else { Err(OrderError::Unchanged(*id)) }
     }
 
     /// Notes that the put for which an order pays came to its end.

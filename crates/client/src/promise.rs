@@ -121,7 +121,7 @@ async fn receipt(
     statement: &Statement,
 ) -> Result<bls::Signature, SlotError> {
     let (peer, addresses) = network.reach(place).ok_or(SlotError::NoPeer)?;
-    let mut link = net.link(peer, addresses).await?;
+    let mut link = net.link(peer, &addresses).await?;
     link.writer.queue(&Start::Put(())).await.map_err(FrameError::from)?;
     link.writer.message(&PutRequest::Open(offer)).await.map_err(FrameError::from)?;
     match link.reader.message::<PutReply>().await? {

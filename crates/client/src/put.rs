@@ -237,7 +237,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
                 .spawn(async move { events.send(SlotEvent::Lost("has no valid peer id".into())).await });
             return;
         };
-        let (net, addresses) = (self.net.clone(), addresses.to_vec());
+        let net = self.net.clone();
         let small = self.feed.piece_bytes() <= EAGER_BYTES;
         let task = self.tasks.spawn(async move {
             let mut link = match net.link(peer, &addresses).await {

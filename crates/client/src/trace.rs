@@ -144,7 +144,7 @@ async fn follow(net: &Net, network: &Network, place: usize, cid: BlockId) -> Fou
 
 async fn dial(net: &Net, network: &Network, place: usize) -> Result<(), AskError> {
     let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
-    let open = net.open(peer, addresses, ask_protocol::PROTOCOL);
+    let open = net.open(peer, &addresses, ask_protocol::PROTOCOL);
     tokio::time::timeout(DIAL_WINDOW, open).await.map_err(|_| AskError::Late)??;
     Ok(())
 }
@@ -175,7 +175,7 @@ async fn judge(
 async fn block(net: &Net, network: &Network, place: usize, cid: BlockId) -> Result<u64, BlockError> {
     let exchange = async {
         let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
-        let mut link = net.link(peer, addresses).await.map_err(AskError::from)?;
+        let mut link = net.link(peer, &addresses).await.map_err(AskError::from)?;
         let want = Want { blocks: Bounded::new(vec![cid]).expect("one block is not too many") };
         let asked = async {
             link.writer.queue(&Start::Get(())).await?;

@@ -28,7 +28,7 @@ fixed_bytes!(
     OrderId, 32
 );
 fixed_bytes!(
-    /// A member's placement salt: the hash of the header that admitted it, zero for members in genesis.
+    /// A member's placement salt: the beacon of the block that admitted it, zero for members in genesis.
     Salt, 32
 );
 fixed_bytes!(

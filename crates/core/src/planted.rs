@@ -16,6 +16,12 @@ pub enum Bug {
     AcceptDuplicateSigner,
     /// What a receipt promises is not kept.
     ForgetReceipt,
+    /// A validator forgets its lock when it is restarted.
+    ForgetLock,
+    /// Signatures of votes are not checked.
+    SkipVoteCheck,
+    /// A third of all weight counts as two thirds.
+    CountToOneThird,
 }
 
 /// Whether this bug is planted on this thread.

@@ -5,19 +5,23 @@
 
 use std::io::{self, Read, Write};
 
+use holdfast_consensus::proposal::ProposalHead;
 use holdfast_core::bls;
 use holdfast_core::codec::{self, Bounded, Text};
 use holdfast_core::ed25519;
 use holdfast_core::frame::{self, HEAD_BYTES, Head, MESSAGE_BYTES_MAX};
 use holdfast_core::id::{BoxKey, NetworkId, NodeId};
 use holdfast_core::tagged_enum;
+use holdfast_ledger::registry::Registration;
+use holdfast_proofs::header::Seal;
 use holdfast_proofs::statement::Statement;
+use holdfast_proofs::vote::Vote;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// Version of this interface.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 tagged_enum! {
     /// From host to enclave.
@@ -28,7 +32,51 @@ tagged_enum! {
         2 => Possession(NetworkId),
         /// State that the node holds pieces. Answered by [`Answer::Signatures`].
         3 => Availability(Availability),
+        /// Agree to be registered. Answered by [`Answer::Consent`].
+        4 => Consent(Consent),
+        /// Vote about a block.
+        5 => Vote(CastVote),
+        /// Propose a block.
+        6 => Propose(Propose),
+        /// Add to the beacon.
+        7 => Seal(AddSeal),
     }
+}
+
+/// What a node agrees to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Consent {
+    /// The network in which it will be registered.
+    pub network: NetworkId,
+    /// By whom, and as what. The keys are the enclave's own.
+    pub registration: Registration,
+}
+
+/// A vote to be cast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct CastVote {
+    /// The network whose block it is.
+    pub network: NetworkId,
+    /// The vote.
+    pub vote: Vote,
+}
+
+/// A proposal to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Propose {
+    /// The network whose block it is.
+    pub network: NetworkId,
+    /// What is signed of the proposal.
+    pub head: ProposalHead,
+}
+
+/// A contribution to the beacon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct AddSeal {
+    /// The network whose beacon it is.
+    pub network: NetworkId,
+    /// The last beacon, and the height.
+    pub seal: Seal,
 }
 
 /// Statements in one call: as many of the longest as a message holds, and as many as are ever worth one sync.
@@ -58,7 +106,7 @@ tagged_enum! {
     pub enum Answer {
         /// Who the enclave is.
         1 => Identity(Identity),
-        /// A possession proof.
+        /// A possession proof, or a signature over a vote, a proposal or a seal.
         2 => Signature(bls::Signature),
         /// The call breaks a rule.
         3 => Refused(Text<200>),
@@ -66,6 +114,8 @@ tagged_enum! {
         4 => Failed(Text<200>),
         /// What became of each statement, in the order in which they were given.
         5 => Signatures(Bounded<Signed, STATEMENTS_MAX>),
+        /// The node key's signature over a registration.
+        6 => Consent(ed25519::Signature),
     }
 }
 

@@ -8,12 +8,18 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use holdfast_core::bls;
+use holdfast_consensus::engine::ToSign;
 use holdfast_core::codec::Bounded;
 use holdfast_core::id::NetworkId;
+use holdfast_core::{bls, ed25519};
+use holdfast_ledger::registry::Registration;
+use holdfast_proofs::header::Seal;
 use holdfast_proofs::statement::Statement;
 
-use crate::call::{self, Answer, Availability, Call, Identity, STATEMENTS_MAX, Signed, VERSION};
+use crate::call::{
+    self, AddSeal, Answer, Availability, Call, CastVote, Consent, Identity, Propose, STATEMENTS_MAX, Signed,
+    VERSION,
+};
 
 /// An answer takes one disk sync and one signature; an enclave that needs longer hangs and counts as dead.
 const ANSWER_WINDOW: Duration = Duration::from_secs(30);
@@ -95,7 +101,47 @@ impl Host {
     /// # Errors
     /// See [`HostError`].
     pub fn possession(&self, network: &NetworkId) -> Result<bls::Signature, HostError> {
-        match self.call(&Call::Possession(*network))? {
+        self.signature(&Call::Possession(*network))
+    }
+
+    /// Has the enclave agree to a registration.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn consent(
+        &self,
+        network: &NetworkId,
+        registration: &Registration,
+    ) -> Result<ed25519::Signature, HostError> {
+        let call = Consent { network: *network, registration: registration.clone() };
+        match self.call(&Call::Consent(call))? {
+            Answer::Consent(signature) => Ok(signature),
+            _ => Err(HostError::Confused),
+        }
+    }
+
+    /// Has the enclave journal and sign a vote or proposal. Blocks for one disk sync.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] if it contradicts what was signed, or comes after something later.
+    pub fn ballot(&self, network: &NetworkId, what: ToSign) -> Result<bls::Signature, HostError> {
+        let network = *network;
+        self.signature(&match what {
+            ToSign::Vote(vote) => Call::Vote(CastVote { network, vote }),
+            ToSign::Proposal(head) => Call::Propose(Propose { network, head }),
+        })
+    }
+
+    /// Has the enclave add to the beacon.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn seal(&self, network: &NetworkId, seal: Seal) -> Result<bls::Signature, HostError> {
+        self.signature(&Call::Seal(AddSeal { network: *network, seal }))
+    }
+
+    fn signature(&self, call: &Call) -> Result<bls::Signature, HostError> {
+        match self.call(call)? {
             Answer::Signature(signature) => Ok(signature),
             _ => Err(HostError::Confused),
         }

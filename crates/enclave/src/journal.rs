@@ -8,6 +8,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use holdfast_consensus::engine::ToSign;
+use holdfast_consensus::guard::{GUARD_BYTES_MAX, Guard, Refusal};
 use holdfast_core::block::BlockId;
 use holdfast_core::codec;
 use holdfast_core::id::{Epoch, NetworkId, PieceRoot};
@@ -26,6 +28,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 const PROMISES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("promises");
 
 const PROMISE_BYTES_MAX: usize = 128;
+
+/// Network id (32) → [`Guard`] in DAG-CBOR: the highest place at which a vote or proposal was signed.
+const BALLOTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("ballots");
 
 /// What was promised about a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -89,19 +94,53 @@ impl Journal {
         };
         let write = database.begin_write()?;
         write.open_table(PROMISES)?;
+        write.open_table(BALLOTS)?;
         write.commit()?;
         // A journal without a name after a power cut would let a second root be signed.
         File::open(folder)?.sync_all()?;
         Ok(Self(database))
     }
 
-    /// Whether nothing was ever promised.
+    /// Whether nothing was ever promised or voted.
     ///
     /// # Errors
     /// If the journal cannot be read.
     pub fn is_empty(&self) -> Result<bool, JournalError> {
-        let table = self.0.begin_read()?.open_table(PROMISES)?;
-        Ok(redb::ReadableTableMetadata::is_empty(&table)?)
+        let read = self.0.begin_read()?;
+        for table in [PROMISES, BALLOTS] {
+            if !redb::ReadableTableMetadata::is_empty(&read.open_table(table)?)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Journals a vote or proposal that is about to be signed, and says whether it may be. What was journaled last costs no
+    /// write.
+    ///
+    /// # Errors
+    /// If the journal cannot be read or written; then it must not be signed.
+    pub fn ballot(&self, network: &NetworkId, what: &ToSign) -> Result<Result<(), Refusal>, JournalError> {
+        let write = self.0.begin_write()?;
+        {
+            let mut table = write.open_table(BALLOTS)?;
+            let before = match table.get(&network.as_bytes()[..])? {
+                Some(row) => {
+                    codec::decode(row.value(), GUARD_BYTES_MAX).map_err(|_| JournalError::Damaged)?
+                }
+                None => Guard::default(),
+            };
+            let mut guard = before;
+            if let Err(refusal) = guard.allow_any(what) {
+                return Ok(Err(refusal)); // and the transaction is dropped
+            }
+            if guard == before {
+                return Ok(Ok(()));
+            }
+            table.insert(&network.as_bytes()[..], &codec::encode(&guard)[..])?;
+        }
+        write.commit()?;
+        Ok(Ok(()))
     }
 
     /// Journals statements that are about to be signed, with one sync for all, and says of each whether it may be.

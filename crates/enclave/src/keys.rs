@@ -142,6 +142,11 @@ impl Keys {
         }
     }
 
+    /// The node key.
+    pub(crate) fn ed25519(&self) -> &ed25519::SecretKey {
+        &self.ed25519
+    }
+
     /// The key for statements that are aggregated.
     pub(crate) fn bls(&self) -> &bls::SecretKey {
         &self.bls

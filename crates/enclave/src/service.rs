@@ -6,11 +6,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use holdfast_consensus::engine::ToSign;
 use holdfast_core::codec::{Bounded, Text};
+use holdfast_core::id::NetworkId;
 use holdfast_core::purpose::Signable;
 use holdfast_proofs::statement::Statement;
 
-use crate::call::{self, Answer, Availability, Call, Signed, VERSION};
+use crate::call::{self, AddSeal, Answer, Availability, Call, CastVote, Consent, Propose, Signed, VERSION};
 use crate::journal::{Journal, JournalError};
 use crate::keys::{Keys, KeysError};
 
@@ -73,7 +75,38 @@ impl Enclave {
                 Answer::Signature(self.keys.bls().sign_possession(node, &network))
             }
             Call::Availability(call) => self.availability(&call),
+            Call::Consent(call) => self.consent(&call),
+            Call::Vote(CastVote { network, vote }) => self.ballot(&network, &ToSign::Vote(vote)),
+            Call::Propose(Propose { network, head }) => self.ballot(&network, &ToSign::Proposal(head)),
+            // There is one for each height: whoever asks twice learns nothing new.
+            Call::Seal(AddSeal { network, seal }) => {
+                Answer::Signature(self.keys.bls().sign(&seal.signing_input(&network)))
+            }
         }
+    }
+
+    /// Agrees to a registration under its own keys.
+    fn consent(&self, Consent { network, registration }: &Consent) -> Answer {
+        let own = self.keys.identity();
+        let named = (registration.ed25519, registration.bls, registration.box_key);
+        if named != (own.ed25519, own.bls, own.box_key) {
+            return refused("the registration names keys of another node");
+        }
+        Answer::Consent(self.keys.ed25519().sign(&registration.signing_input(network)))
+    }
+
+    /// Signs a vote or a proposal, unless it contradicts one that was signed, or comes after a later one.
+    fn ballot(&self, network: &NetworkId, what: &ToSign) -> Answer {
+        match self.journal.ballot(network, what) {
+            Ok(Ok(())) => {}
+            Ok(Err(refusal)) => return refused(&refusal.to_string()),
+            Err(error) => return failed(&error),
+        }
+        let input = match what {
+            ToSign::Vote(vote) => vote.signing_input(network),
+            ToSign::Proposal(head) => head.signing_input(network),
+        };
+        Answer::Signature(self.keys.bls().sign(&input))
     }
 
     fn availability(&self, Availability { network, statements }: &Availability) -> Answer {
@@ -82,10 +115,7 @@ impl Enclave {
         }
         let verdicts = match self.journal.promise(network, statements) {
             Ok(verdicts) => verdicts,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the journal failed");
-                return Answer::Failed(Text::cut("the journal failed; the enclave's log says how"));
-            }
+            Err(error) => return failed(&error),
         };
         let signed = verdicts.into_iter().zip(statements.iter()).map(|(verdict, statement)| match verdict {
             Ok(()) => Signed::Signature(self.keys.bls().sign(&statement.signing_input(network))),
@@ -101,6 +131,11 @@ fn flaw(statement: &Statement) -> Option<&'static str> {
         return Some("the coding is no known profile");
     }
     (statement.retain_until <= statement.epoch).then_some("the statement promises nothing")
+}
+
+fn failed(error: &JournalError) -> Answer {
+    tracing::error!(error = error as &dyn std::error::Error, "the journal failed");
+    Answer::Failed(Text::cut("the journal failed; the enclave's log says how"))
 }
 
 fn refused(why: &str) -> Answer {

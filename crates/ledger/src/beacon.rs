@@ -69,14 +69,13 @@ fn longest_run(validators: &ValidatorSet, operators: &BTreeMap<NodeId, Text<64>>
 pub(crate) fn check_seal(
     state: &State<'_>,
     context: &Context,
-    validators: &ValidatorSet,
     seal: &Signature,
 ) -> Result<Beacon, BlockError> {
     let before = Height(context.height.0 - 1); // genesis has no seal
     let before = beacon(state, before)?.ok_or(RowsError::new("the last beacon is missing"))?;
     let input = Seal { beacon: before, height: context.height }.signing_input(&context.network);
-    let place = validators.place(&context.proposer).ok_or(BlockError::Proposer)?;
-    let key = validators.validators[place].bls.admitted().map_err(|_| BlockError::Seal)?;
+    let place = context.validators.place(&context.proposer).ok_or(BlockError::Proposer)?;
+    let key = context.validators.validators[place].bls.admitted().map_err(|_| BlockError::Seal)?;
     key.verify(&input, seal).map_err(|_| BlockError::Seal)?;
     Ok(before.after(seal))
 }

@@ -5,7 +5,8 @@ use std::collections::btree_map::Entry;
 
 use holdfast_core::id::{Epoch, NetworkId, NodeId};
 use holdfast_proofs::committee::{Committee, CommitteeRecord};
-use holdfast_proofs::header::{BlockHash, BlockTime, Height};
+use holdfast_proofs::header::{BlockTime, Height};
+use holdfast_proofs::validators::ValidatorSet;
 
 use crate::epoch::Running;
 use crate::state::{RowsError, State};
@@ -18,8 +19,8 @@ pub(crate) struct Context {
     pub(crate) height: Height,
     /// When it was proposed.
     pub(crate) time: BlockTime,
-    /// The block before.
-    pub(crate) parent: BlockHash,
+    /// Who decides about it.
+    pub(crate) validators: ValidatorSet,
     /// Who proposed it.
     pub(crate) proposer: NodeId,
     /// The epoch in which it stands.
@@ -33,11 +34,11 @@ impl Context {
         running: &Running,
         height: Height,
         time: BlockTime,
-        parent: BlockHash,
+        validators: ValidatorSet,
         proposer: NodeId,
     ) -> Self {
         let Running { network, epoch, .. } = *running;
-        Self { network, height, time, parent, proposer, epoch, committees: BTreeMap::new() }
+        Self { network, height, time, validators, proposer, epoch, committees: BTreeMap::new() }
     }
 
     /// The committee of an epoch, if there was one.

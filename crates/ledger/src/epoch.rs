@@ -14,6 +14,7 @@ use holdfast_proofs::header::Height;
 use holdfast_proofs::validators::{Validator, ValidatorSet};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
+use crate::beacon;
 use crate::context::Context;
 use crate::evidence::FirstBlock;
 use crate::governance::{self, Authority};
@@ -73,6 +74,27 @@ pub fn validators(state: &State<'_>) -> Result<ValidatorSet, RowsError> {
     state.get(&[])?.ok_or_else(|| RowsError::new("the ledger has no validators"))
 }
 
+/// Makes a set decide from a height on. It is also kept under that height, for those who follow headers alone.
+pub(crate) fn decide_from(state: &mut State<'_>, first: Height, validators: &ValidatorSet) {
+    state.put(&[], validators);
+    state.put(&first.0.to_be_bytes(), validators);
+}
+
+/// A set of validators after the one that began at `after`: the first height about which it decides, and the set. From
+/// `None` on, these are all that there ever were.
+///
+/// # Errors
+/// If a row cannot be read.
+pub fn validators_after(
+    state: &State<'_>,
+    after: Option<Height>,
+) -> Result<Option<(Height, ValidatorSet)>, RowsError> {
+    let key = after.map(|height| height.0.to_be_bytes().to_vec()).unwrap_or_default();
+    let Some((key, set)) = state.after::<ValidatorSet>(&key)? else { return Ok(None) };
+    let height = key.try_into().map_err(|_| RowsError::new("validators under a key that is no height"))?;
+    Ok(Some((Height(u64::from_be_bytes(height)), set)))
+}
+
 /// Ends the epoch if it is time. Nothing happens in most blocks.
 pub(crate) fn end_of_block(
     state: &mut State<'_>,
@@ -89,10 +111,12 @@ pub(crate) fn end_of_block(
     let committee = record.id();
     state.put(&epoch.0.to_be_bytes(), &record);
     settle_statuses(state, &record)?;
-    if let Some(validators) = next_validators(state)? {
-        state.put(&[], &validators);
-    }
     let first = Height(context.height.0.saturating_add(1));
+    if let Some(next) = next_validators(state)?
+        && next != validators(state)?
+    {
+        decide_from(state, first, &next);
+    }
     let members = u32::try_from(record.members.len()).expect("members are bounded");
     let end = record.end;
     state.put(&epoch.0.to_be_bytes(), &FirstBlock(first));
@@ -101,8 +125,8 @@ pub(crate) fn end_of_block(
     Ok(())
 }
 
-/// The committee of the next epoch: who was a member and still is to be one, and who registered before the parent block, whose
-/// hash is then the salt that nobody could know.
+/// The committee of the next epoch: who was a member and still is to be one, and who registered before the parent block, so that
+/// it could not know the beacon that is its salt. Where there are too many, newcomers wait: nobody drives out a member.
 fn next_record(
     state: &mut State<'_>,
     context: &Context,
@@ -114,25 +138,12 @@ fn next_record(
         .ok_or_else(|| RowsError::new("the running epoch has no committee"))?;
     let params = Params::of(state)?;
     let length = before.end.0.saturating_sub(before.start.0).max(1);
-    let was: BTreeSet<NodeId> = before.members.iter().map(|member| member.node).collect();
-    let salt = Salt::new(*context.parent.as_bytes());
+    let (mut members, newcomers) = candidates(state, context, &params, &before)?;
+    let room = MEMBERS_MAX - members.len();
+    let newcomers: Vec<_> = newcomers.into_iter().take(room).collect();
+    members.extend(newcomers.iter().map(|node| node.member.clone()));
+    members.sort_by_key(|member| member.node);
 
-    let mut members: Vec<Member> = Vec::new();
-    let mut key = Vec::new();
-    while let Some((next, mut node)) = state.after::<Node>(&key)? {
-        key = next;
-        if members.len() == MEMBERS_MAX || !node.is_to_serve() || !stake::suffices(state, &params, &node)? {
-            continue;
-        }
-        if !was.contains(&node.member.node) {
-            if node.since.0.saturating_add(1) >= context.height.0 {
-                continue; // its owner may know the parent's hash
-            }
-            node.member.salt = salt;
-            state.put(&key, &node);
-        }
-        members.push(node.member);
-    }
     let fits = |profile: &&_| {
         let profile: &holdfast_proofs::profile::Profile = profile;
         usize::from(profile.n) <= members.len()
@@ -141,6 +152,8 @@ fn next_record(
     if profiles.is_empty() {
         // Nobody could store anything: better those who were there.
         (members, profiles) = (before.members.to_vec(), before.profiles.to_vec());
+    } else {
+        newcomers.iter().for_each(|node| state.put(node.member.node.as_bytes(), node));
     }
     let start = context.time.second().max(before.start);
     Ok(CommitteeRecord {
@@ -150,8 +163,35 @@ fn next_record(
         start,
         end: Timestamp(start.0.saturating_add(length)),
         profiles: Bounded::new(profiles).expect("no more than there were"),
-        members: Bounded::new(members).expect("counted above"),
+        members: Bounded::new(members).expect("no more than there is room for"),
     })
+}
+
+/// Who is to serve, by node id: those who were members, and those who were not, with the salt under which they join.
+fn candidates(
+    state: &State<'_>,
+    context: &Context,
+    params: &Params,
+    before: &CommitteeRecord,
+) -> Result<(Vec<Member>, Vec<Node>), RowsError> {
+    let was: BTreeSet<NodeId> = before.members.iter().map(|member| member.node).collect();
+    let beacon = beacon::beacon(state, context.height)?;
+    let beacon = beacon.ok_or_else(|| RowsError::new("the block has no beacon"))?;
+    let (mut members, mut newcomers) = (Vec::new(), Vec::new());
+    let mut key = Vec::new();
+    while let Some((next, mut node)) = state.after::<Node>(&key)? {
+        key = next;
+        if !node.is_to_serve() || !stake::suffices(state, params, &node)? {
+            continue;
+        }
+        if was.contains(&node.member.node) {
+            members.push(node.member);
+        } else if newcomers.len() < MEMBERS_MAX && node.since.0.saturating_add(1) < context.height.0 {
+            node.member.salt = Salt::new(*beacon.as_bytes());
+            newcomers.push(node);
+        }
+    }
+    Ok((members, newcomers))
 }
 
 /// Whoever is no member any more and wanted to go is gone.

@@ -27,9 +27,9 @@ use crate::tree::{Pages, TreeChanges};
 use crate::{accounts, beacon, epoch, evidence, governance, registry, stake, storage};
 
 /// What a block's encoding takes beside its transactions, at most.
-const BLOCK_HEAD_BYTES: usize = 1 << 10;
+pub const BLOCK_HEAD_BYTES: usize = 1 << 10;
 
-/// Most signatures in payloads of one block: they are checked in order, at about a millisecond each.
+/// Most long checks of one block, see [`Payload::checks`]: they are done in order, and take about a millisecond each.
 pub const BLOCK_CHECKS_MAX: usize = 256;
 
 /// The committed ledger that a block follows.
@@ -107,15 +107,13 @@ pub enum BlockError {
     #[error("the seal of the block is not its proposer's")]
     Seal,
     /// More than a block may hold.
-    #[error(
-        "the block is too large: {transactions} transactions, {bytes} bytes, {checks} signatures in payloads"
-    )]
+    #[error("the block is too large: {transactions} transactions, {bytes} bytes, {checks} long checks")]
     TooLarge {
         /// How many there are.
         transactions: usize,
         /// Bytes of all of them.
         bytes: usize,
-        /// Signatures in their payloads.
+        /// Long checks in their payloads.
         checks: usize,
     },
     /// A transaction that must not be in it.
@@ -218,9 +216,9 @@ pub fn propose(
     if before.proposer(height, draft.round).node != draft.proposer {
         return Err(BlockError::Proposer);
     }
-    let parent_hash = header.hash();
-    let mut context = Context::new(&Running::of(&state)?, height, draft.time, parent_hash, draft.proposer);
-    let beacon = beacon::check_seal(&state, &context, &before, &draft.seal)?;
+    let (parent_hash, running, id) = (header.hash(), Running::of(&state)?, before.id());
+    let mut context = Context::new(&running, height, draft.time, before, draft.proposer);
+    let beacon = beacon::check_seal(&state, &context, &draft.seal)?;
     beacon::keep(&mut state, height, &beacon);
     let receipts = run(&mut state, &mut context, &transactions)?;
     let after = validators(&state)?;
@@ -233,7 +231,7 @@ pub fn propose(
         round: draft.round,
         proposer: draft.proposer,
         seal: draft.seal,
-        validators: before.id(),
+        validators: id,
         next_validators: after.id(),
         transactions: ListRoot::of(transactions.iter().map(|transaction| *transaction.id().as_bytes())),
         receipts: receipts.root(),

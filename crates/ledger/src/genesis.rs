@@ -13,7 +13,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::account::{Account, AccountId};
 use crate::block::{BlockHash, BlockTime, Header, Height, Round};
-use crate::epoch::Running;
+use crate::epoch::{Running, decide_from};
 use crate::evidence::FirstBlock;
 use crate::governance::Authority;
 use crate::params::{Params, ParamsError};
@@ -190,7 +190,7 @@ impl Contents {
         state.put(&epoch, &record);
         state.put(&epoch, &FirstBlock(Height(0)));
         state.put(&[], &running);
-        state.put(&[], &validators);
+        decide_from(&mut state, Height(1), &validators);
         state.put(&Height(0).0.to_be_bytes(), &Beacon::new(*network.as_bytes()));
 
         let changes = state.into_changes();

@@ -13,15 +13,16 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::account::AccountId;
 use crate::context::Context;
-use crate::epoch::{Running, validators};
+use crate::epoch::Running;
 use crate::execute::Halt;
 use crate::params::Params;
 use crate::receipt::{Decided, Event, Failure};
 use crate::registry::{self, Node};
 use crate::state::{Row, RowsError, State, Table};
 
-/// Motions at once: the end of an epoch looks at all of them.
-pub const MOTIONS_MAX: usize = 64;
+/// Motions that are not accepted, of which a validator may support one fewer when it makes another. So neither can one validator
+/// leave no room for others, nor is there an end of an epoch that looks at more than so many for each.
+pub const MOTIONS_EACH: usize = 8;
 
 /// Epochs for which a motion waits for supporters.
 pub const MOTION_EPOCHS: u64 = 7;
@@ -139,7 +140,7 @@ pub(crate) fn support(
     events: &mut Vec<Event>,
 ) -> Result<(), Halt> {
     registry::owned(state, sender, by)?;
-    let validators = validators(state)?;
+    let validators = &context.validators;
     if validators.place(by).is_none() {
         return Err(Failure::Owner.into());
     }
@@ -147,7 +148,7 @@ pub(crate) fn support(
     let id = MotionId::new(codec::digest(action));
     let mut motion = match state.get::<Motion>(id.as_bytes())? {
         Some(motion) => motion,
-        None if count(state)? >= MOTIONS_MAX => return Err(Failure::Full.into()),
+        None if supported(state, by)? >= MOTIONS_EACH => return Err(Failure::Full.into()),
         None => Motion {
             action: action.clone(),
             supporters: Bounded::new(Vec::new()).expect("nobody"),
@@ -178,18 +179,33 @@ pub(crate) fn support(
     Ok(())
 }
 
-fn count(state: &State<'_>) -> Result<usize, RowsError> {
+/// How many motions a node supports that are not accepted.
+fn supported(state: &State<'_>, by: &NodeId) -> Result<usize, RowsError> {
     let (mut count, mut key) = (0, Vec::new());
-    while let Some((next, _)) = state.after::<Motion>(&key)? {
-        (count, key) = (count + 1, next);
+    while let Some((next, motion)) = state.after::<Motion>(&key)? {
+        count += usize::from(!motion.accepted && motion.supporters.binary_search(by).is_ok());
+        key = next;
     }
     Ok(count)
+}
+
+/// Whether another authority fits into a set of validators, or this one is there already.
+fn fits(state: &State<'_>, node: &NodeId) -> Result<bool, RowsError> {
+    let (mut others, mut key) = (0, Vec::new());
+    while let Some((next, Authority { .. })) = state.after::<Authority>(&key)? {
+        others += usize::from(next != node.as_bytes());
+        key = next;
+    }
+    Ok(others < VALIDATORS_MAX)
 }
 
 fn check(state: &State<'_>, action: &Action) -> Result<(), Halt> {
     match action {
         Action::Params(params) => params.validate().map_err(|_| Failure::Params.into()),
         Action::Authority(SetAuthority { node, weight }) => {
+            if weight.is_some() && !fits(state, node)? {
+                return Err(Failure::Full.into());
+            }
             let node = Node::get(state, node)?.ok_or(Failure::Unknown)?;
             // A key that was chosen knowing the beacon must not take part in it at once.
             let known = node.since < Running::of(state)?.first;
@@ -219,17 +235,20 @@ pub(crate) fn come_into_force(state: &mut State<'_>, ending: Epoch) -> Result<()
         }
         state.remove::<Motion>(&key);
         if motion.accepted {
-            enact(state, &motion.action);
+            enact(state, &motion.action)?;
         }
     }
     Ok(())
 }
 
-fn enact(state: &mut State<'_>, action: &Action) {
+fn enact(state: &mut State<'_>, action: &Action) -> Result<(), RowsError> {
     match action {
         Action::Params(params) => state.put(&[], params),
         Action::Authority(SetAuthority { node, weight: Some(weight) }) => {
-            state.put(node.as_bytes(), &Authority { weight: *weight });
+            // With one too many there would be no set of them, and no change ever again.
+            if fits(state, node)? {
+                state.put(node.as_bytes(), &Authority { weight: *weight });
+            }
         }
         Action::Authority(SetAuthority { node, weight: None }) => state.remove::<Authority>(node.as_bytes()),
         Action::Allow(Allow { measurement, from, until }) => {
@@ -237,6 +256,7 @@ fn enact(state: &mut State<'_>, action: &Action) {
         }
         Action::Revoke(measurement) => state.remove::<Allowed>(measurement.as_bytes()),
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::account::AccountId;
 use crate::context::Context;
-use crate::epoch::{self, Running};
+use crate::epoch::Running;
 use crate::execute::Halt;
 use crate::receipt::{Event, Failure, NodeChanged};
 use crate::state::{Row, RowsError, State, Table};
@@ -338,13 +338,13 @@ pub(crate) fn update(
 
 pub(crate) fn report_dead(
     state: &mut State<'_>,
-    context: &Context,
+    context: &mut Context,
     sender: AccountId,
     report: &ReportDead,
     events: &mut Vec<Event>,
 ) -> Result<(), Halt> {
     owned(state, sender, &report.by)?;
-    let validators = epoch::validators(state)?;
+    let validators = &context.validators;
     if validators.place(&report.by).is_none() {
         return Err(Failure::Owner.into());
     }
@@ -365,8 +365,12 @@ pub(crate) fn report_dead(
     }
     if validators.decides(from.iter().filter_map(|by| validators.place(by))) {
         node.status = Status::Dead;
-        let running = Running::of(state)?;
-        state.put(&[], &Running { ending: true, ..running });
+        // Whoever is no member keeps nothing, so nobody needs another committee.
+        let committee = context.committee(state, context.epoch)?;
+        if committee.is_some_and(|committee| committee.place(&report.node).is_some()) {
+            let running = Running::of(state)?;
+            state.put(&[], &Running { ending: true, ..running });
+        }
         events.push(node.changed());
     }
     node.reports.from = Bounded::new(from).expect("no more than validators in one epoch");

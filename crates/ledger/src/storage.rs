@@ -100,6 +100,9 @@ pub(crate) fn activate(
     events: &mut Vec<Event>,
 ) -> Result<(), Halt> {
     let mut order = Order::get(state, id)?.ok_or(Failure::Unknown)?;
+    if order.ends <= context.epoch {
+        return Err(Failure::Late.into()); // it waits for its end, which may be in this block or a later one
+    }
     let (signers, promised) = judge(state, context, id, &order, certificate)?;
     let epoch = context.epoch;
     let mut paid = Vec::new();
@@ -248,11 +251,14 @@ pub(crate) fn end_of_block(
     context: &Context,
     events: &mut Vec<Event>,
 ) -> Result<(), RowsError> {
+    let mut key = Vec::new();
     for _ in 0..ENDINGS_MAX {
         if events.len() + EVENTS_MAX > BLOCK_EVENTS_MAX - LAST_EVENTS {
             break;
         }
-        let Some((key, _)) = state.after::<Expiry>(&[])? else { break };
+        // From where the last one stood: transactions of the block may have removed many before.
+        let Some((next, _)) = state.after::<Expiry>(&key)? else { break };
+        key = next;
         let Some((ends, id)) = Expiry::parse(&key) else {
             return Err(RowsError::new("an entry of what ends when cannot be read"));
         };

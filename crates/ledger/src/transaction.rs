@@ -77,11 +77,11 @@ tagged_enum! {
 }
 
 impl Payload {
-    /// Signatures besides the sender's that must be checked while the block is executed.
+    /// How many long checks it takes while the block is executed: signatures besides the sender's, or a look at all motions.
     pub fn checks(&self) -> usize {
         match self {
             Self::Register(_) | Self::Accuse(_) => 2,
-            Self::Activate(_) => 1,
+            Self::Activate(_) | Self::Support(_) => 1,
             _ => 0,
         }
     }

@@ -5,6 +5,7 @@
 //! | `node.toml` | configuration, for people to edit |
 //! | `peer.key` | the host's libp2p key |
 //! | `enclave/` | keys and journal; only the enclave process opens it |
+//! | `account.key` | the key of the account that owns the node; its earnings come there |
 //! | `member` | the node's public entry, to be sent to whoever founds the network |
 //! | `possession` | its proof of possession for that network |
 //! | `store/` | pieces and index |
@@ -16,18 +17,23 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use holdfast_client::keystore::AccountKey;
 use holdfast_core::codec::{self, DecodeError, Text, TextError};
 use holdfast_core::id::Salt;
 use holdfast_net::multiaddr::Protocol;
 use holdfast_net::{Multiaddr, PeerId, key};
 use holdfast_proofs::genesis::{Genesis, GenesisError, Member, MemberProof, Weight};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::trusted::{Trusted, TrustedError};
 
 /// How often the lock is tried, and the pause between: a tenth of a second in all.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Holds the key of the account that owns the node.
+const ACCOUNT: &str = "account.key";
 
 /// Longest `member` or `possession` file.
 const RECORD_BYTES_MAX: usize = 1024;
@@ -110,6 +116,9 @@ pub struct NodeConfig {
     pub quota_bytes: u64,
     /// Folder of the network (`genesis` and `genesis.proofs`), absolute or relative to the node's folder.
     pub network: Option<PathBuf>,
+    /// On a network with a ledger: pieces are kept without an order as well, for as long as is asked.
+    #[serde(default)]
+    pub unpaid: bool,
 }
 
 impl NodeConfig {
@@ -133,6 +142,7 @@ impl Default for NodeConfig {
             listen_links: None,
             quota_bytes: 100 << 30,
             network: None,
+            unpaid: false,
         }
     }
 }
@@ -195,8 +205,24 @@ impl NodeFolder {
             peer: Text::new(peer.public().to_peer_id().to_string())?,
         };
         self.write("member", &codec::encode(&member))?;
+        AccountKey::draw()
+            .and_then(|account| {
+                holdfast_store::write_secret(&self.file(ACCOUNT), account.to_text().as_bytes())
+            })
+            .map_err(|source| self.failed(ACCOUNT, source))?;
         self.write_config(config)?;
         Ok(member)
+    }
+
+    /// The key of the account that owns the node.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn account(&self) -> Result<AccountKey, FolderError> {
+        let path = self.file(ACCOUNT);
+        let text = fs::read(&path).map_err(|source| self.failed(ACCOUNT, source))?;
+        AccountKey::from_text(&Zeroizing::new(text))
+            .ok_or_else(|| FolderError::Config { path, why: "it holds no account key".to_owned() })
     }
 
     /// The node's public entry.

@@ -7,6 +7,7 @@
 //! - [`trusted`]: the enclave process, started again when it dies; [`signer`] gathers what it is to sign.
 
 pub mod folder;
+mod ledger;
 pub mod node;
 pub mod provider;
 pub mod signer;

@@ -12,8 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::folder::{FolderError, NodeConfig, NodeFolder};
+use crate::ledger::committees::Committees;
+use crate::ledger::{self, Around, Ledger, LedgerError};
+use crate::provider::members::Members;
 use crate::provider::pull::{Puller, Pulls};
-use crate::provider::{self, Provider};
+use crate::provider::{self, Provider, blocking};
 use crate::signer::Signer;
 use crate::trusted::{Trusted, TrustedError};
 use crate::upkeep;
@@ -46,6 +49,9 @@ pub enum NodeError {
         /// The node.
         node: NodeId,
     },
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The enclave.
     #[error(transparent)]
     Trusted(#[from] TrustedError),
@@ -73,13 +79,21 @@ pub async fn run(
     let _lock = folder.lock()?;
     let network_folder = folder.path().join(config.network.as_ref().ok_or(NodeError::NoNetwork)?);
     let network = Network::load(&network_folder)?;
-    let committee = network.committee.clone();
-    let trusted = Trusted::start(&folder.enclave())?;
+    let trusted = Arc::new(Trusted::start(&folder.enclave())?);
     let node = trusted.identity().node;
-    if committee.place(&node).is_none() {
-        return Err(NodeError::NotAMember { node });
-    }
-    let signer = Signer::start(trusted, *committee.network()).map_err(NodeError::Thread)?;
+    let ledger = match network.genesis.ledger {
+        Some(_) => {
+            let (path, network, from) = (folder.file("ledger"), network.clone(), network_folder.clone());
+            Some(Arc::new(blocking(move || Ledger::open(&path, &network, &from)).await?))
+        }
+        None if network.committee.place(&node).is_none() => return Err(NodeError::NotAMember { node }),
+        None => None,
+    };
+    let members = match &ledger {
+        Some(ledger) => Members::Ledger { ledger: ledger.clone(), unpaid: config.unpaid },
+        None => Members::Only(Arc::new(Committees::only(network.committee.clone()))),
+    };
+    let signer = Signer::start(trusted.clone(), *network.id()).map_err(NodeError::Thread)?;
     let store = Store::open(&folder.file("store"), config.quota_bytes)?;
     let path = folder.file("peer.key");
     let key = key::load_or_create(&path).map_err(|source| NodeError::Key { path, source })?;
@@ -88,11 +102,16 @@ pub async fn run(
     let usage = store.usage();
     tracing::info!(node = %node.short(), pieces = usage.pieces, bytes = usage.bytes, "serving");
     let (pulls, wanted) = Pulls::new();
-    let provider = Arc::new(Provider { committee, node, store, signer, pulls });
+    let provider = Arc::new(Provider { members, node, store, signer, pulls });
     let addresses = [net.listening(), std::slice::from_ref(listener.address())].concat();
     let tasks = TaskTracker::new();
     let protocols = provider::serve(&provider, &net, listener, &stop, &tasks);
-    tasks.spawn(upkeep::run(provider.clone(), network.clone(), stop.clone()));
+    tasks.spawn(upkeep::run(provider.clone(), stop.clone()));
+    if let Some(ledger) = ledger {
+        let (net, network, path) = (net.clone(), network.clone(), network_folder.clone());
+        let around = Around { ledger, trusted, node, net, network, folder: path };
+        ledger::start(around, &folder, &tasks, &stop).await?;
+    }
     let puller = Puller::new(provider.clone(), net.clone(), network, network_folder);
     tasks.spawn(puller.run(wanted, stop.clone()));
     folder.write_addresses(&addresses)?;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use holdfast_core::id::NodeId;
 use holdfast_net::Net;
 use holdfast_net::link::Listener;
-use holdfast_proofs::committee::Committee;
 use holdfast_protocol::ask;
 use holdfast_store::store::Store;
 use tokio::sync::Semaphore;
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::signer::Signer;
+use members::Members;
 use pull::Pulls;
 
 mod answer;
@@ -21,6 +21,7 @@ mod certificate;
 mod draft;
 mod intake;
 mod links;
+pub(crate) mod members;
 pub(crate) mod pull;
 mod serve;
 
@@ -32,7 +33,7 @@ const WAITING_MAX: usize = 128;
 
 /// What every task of a provider shares.
 pub struct Provider {
-    pub(crate) committee: Committee,
+    pub(crate) members: Members,
     pub(crate) node: NodeId,
     pub(crate) store: Store,
     pub(crate) signer: Signer,

@@ -43,7 +43,7 @@ impl Signer {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn start(trusted: Trusted, network: NetworkId) -> io::Result<Self> {
+    pub fn start(trusted: Arc<Trusted>, network: NetworkId) -> io::Result<Self> {
         let (sender, mut inbox) = mpsc::channel(WAITING);
         std::thread::Builder::new().name("enclave-calls".into()).spawn(move || {
             let mut group = Vec::new();

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use holdfast_core::bls;
+use holdfast_consensus::engine::ToSign;
 use holdfast_core::codec::Bounded;
 use holdfast_core::id::NetworkId;
+use holdfast_core::{bls, ed25519};
 use holdfast_enclave::call::{Identity, STATEMENTS_MAX};
 use holdfast_enclave::host::{Host, HostError};
+use holdfast_ledger::registry::Registration;
+use holdfast_proofs::header::Seal;
 use holdfast_proofs::statement::Statement;
 
 /// Hidden subcommand of our own binary under which it is an enclave (software mode).
@@ -74,6 +77,34 @@ impl Trusted {
         statements: &Bounded<Statement, STATEMENTS_MAX>,
     ) -> Result<Vec<Result<bls::Signature, String>>, TrustedError> {
         self.call(|host| host.availability(network, statements))
+    }
+
+    /// Has the enclave agree to a registration.
+    ///
+    /// # Errors
+    /// If it cannot, or the registration names other keys.
+    pub fn consent(
+        &self,
+        network: &NetworkId,
+        registration: &Registration,
+    ) -> Result<ed25519::Signature, TrustedError> {
+        self.call(|host| host.consent(network, registration))
+    }
+
+    /// Has the enclave sign a vote or proposal. Blocks for one disk sync.
+    ///
+    /// # Errors
+    /// If it cannot, or it contradicts what was signed.
+    pub fn ballot(&self, network: &NetworkId, what: ToSign) -> Result<bls::Signature, TrustedError> {
+        self.call(|host| host.ballot(network, what))
+    }
+
+    /// Has the enclave add to the beacon.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn seal(&self, network: &NetworkId, seal: Seal) -> Result<bls::Signature, TrustedError> {
+        self.call(|host| host.seal(network, seal))
     }
 
     /// Calls, and once more after a restart if the process has died. Every call may be repeated.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use holdfast_client::network::Network;
 use holdfast_core::id::{Epoch, Timestamp};
+use holdfast_proofs::committee::{Committee, CommitteeRecord};
 use tokio_util::sync::CancellationToken;
 
 use crate::provider::{Provider, blocking};
@@ -17,11 +17,11 @@ const COLLECT_EVERY: u32 = 60;
 const EXPIRED_KEPT_SECONDS: u64 = 86_400;
 
 /// Looks again and again until `stop` is cancelled.
-pub(crate) async fn run(provider: Arc<Provider>, network: Network, stop: CancellationToken) {
+pub(crate) async fn run(provider: Arc<Provider>, stop: CancellationToken) {
     let mut round = 0;
     loop {
         let (this, collect) = (provider.clone(), round % COLLECT_EVERY == 0);
-        let epoch = epoch(&network);
+        let epoch = epoch(&provider.members.running());
         blocking(move || this.tidy(epoch.filter(|_| collect))).await;
         round += 1;
         tokio::select! {
@@ -32,13 +32,17 @@ pub(crate) async fn run(provider: Arc<Provider>, network: Network, stop: Cancell
     }
 }
 
-/// The running epoch, for purposes of removal: the genesis epoch until a day after its end, the next one then; `None`
-/// if this machine's clock is of no use.
-fn epoch(network: &Network) -> Option<Epoch> {
+/// The running epoch of a day ago, for purposes of removal. Without a ledger that is the genesis epoch until a day after its
+/// end, the next one then; `None` if this machine's clock is of no use.
+fn epoch(running: &Committee) -> Option<Epoch> {
+    let CommitteeRecord { epoch, start, end, .. } = running.record();
+    if running.has_ledger() {
+        let length = end.0.saturating_sub(start.0).max(1);
+        return Some(Epoch(epoch.0.saturating_sub(EXPIRED_KEPT_SECONDS.div_ceil(length))));
+    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    let ends = network.committee.record().end.plus(EXPIRED_KEPT_SECONDS)?;
-    let epoch = network.committee.record().epoch;
-    if Timestamp(now.as_secs()) < ends { Some(epoch) } else { epoch.next() }
+    let ends = end.plus(EXPIRED_KEPT_SECONDS)?;
+    if Timestamp(now.as_secs()) < ends { Some(*epoch) } else { epoch.next() }
 }
 
 impl Provider {

@@ -62,7 +62,7 @@ impl Signers {
     }
 
     /// The bitmap.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
+    pub fn into_bytes(self) -> Vec<u8> {
         self.bits
     }
 
@@ -80,11 +80,15 @@ fn bit(bits: &[u8], index: usize) -> bool {
 const BITMAP_BYTES_MAX: usize = 32;
 
 /// A bitmap that is no longer than one of the most slots.
-pub(crate) mod bitmap {
+pub mod bitmap {
     use serde::de::{Deserializer, Error};
-    pub(crate) use serde_bytes::serialize;
+    pub use serde_bytes::serialize;
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    /// Reads one, and refuses it if it is too long.
+    ///
+    /// # Errors
+    /// If it is longer, or no byte string.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
         match bytes.len() <= super::BITMAP_BYTES_MAX {
             true => Ok(bytes),

@@ -51,7 +51,7 @@ impl Table {
     pub const COMMITTEES: Self = Self(6);
     /// The running epoch, by the empty key.
     pub const EPOCH: Self = Self(7);
-    /// The validators of the next block, by the empty key.
+    /// The validators of the next block, by the empty key; every set there ever was, by the height it began with.
     pub const VALIDATORS: Self = Self(8);
     /// Beacons by height, eight bytes big-endian.
     pub const BEACONS: Self = Self(9);

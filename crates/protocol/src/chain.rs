@@ -35,6 +35,9 @@ pub const PAGE_BYTES_MAX: usize = 1 << 20;
 /// Most changes of validators in one answer. Who is further behind asks again.
 pub const HANDOVERS_MAX: usize = 64;
 
+/// Most transactions given at once. They must fit into one message as well.
+pub const SUBMIT_MAX: usize = 64;
+
 tagged_enum! {
     /// A question.
     pub enum ChainRequest {
@@ -55,6 +58,11 @@ tagged_enum! {
         /// Transactions of an account, the newest first. Answered by [`HistoryPage`] as data of at most
         /// [`PAGE_BYTES_MAX`] bytes.
         8 => History(HistoryQuery),
+        /// A block that is not yet decided. Answered by the block as data of at most
+        /// [`holdfast_ledger::block::BLOCK_BYTES_MAX`] bytes.
+        9 => Undecided(BlockHash),
+        /// Put these transactions into blocks. Answered by how many will not be, or are known already.
+        10 => SubmitMany(Bounded<Transaction, SUBMIT_MAX>),
     }
 }
 
@@ -75,6 +83,8 @@ tagged_enum! {
         6 => Transaction(Option<TransactionState>),
         /// The node cannot say: it keeps no ledger, or not so much of it, or failed.
         7 => Unavailable(Text<200>),
+        /// So many of the transactions were not taken.
+        8 => NotTaken(u32),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use holdfast_core::block::BlockId;
 use holdfast_core::bls;
-use holdfast_core::id::{NodeId, PieceRoot};
+use holdfast_core::id::{Epoch, NodeId, OrderId, PieceRoot};
 use holdfast_core::planted::{self, Bug};
 use holdfast_proofs::certificate::{Certificate, slots_of};
 use holdfast_proofs::committee::Committee;
@@ -65,6 +65,10 @@ pub enum Effect {
         cid: BlockId,
         /// Its announced length.
         bytes: u64,
+        /// Who pays for it, if anybody.
+        order: Option<OrderId>,
+        /// The first epoch for which it need not be kept.
+        until: Epoch,
     },
     /// Check and write the data frame reported last. Answer with [`Input::Written`].
     Write,
@@ -124,6 +128,8 @@ enum State {
 #[derive(Debug)]
 pub struct Intake<'a> {
     committee: &'a Committee,
+    /// The committee of the epoch before.
+    before: Option<&'a Committee>,
     node: NodeId,
     state: State,
     /// When something was last heard of the client.
@@ -133,7 +139,13 @@ pub struct Intake<'a> {
 impl<'a> Intake<'a> {
     /// Waits for `Open` as the member `node`.
     pub fn new(now: Duration, committee: &'a Committee, node: NodeId) -> Self {
-        Self { committee, node, state: State::Opening, heard: now }
+        Self { committee, before: None, node, state: State::Opening, heard: now }
+    }
+
+    /// Takes offers for the committee of the epoch before as well: an epoch may end while a client gets ready.
+    pub fn or_before(mut self, before: Option<&'a Committee>) -> Self {
+        self.before = before;
+        self
     }
 
     /// Whether the conversation is over.
@@ -217,7 +229,8 @@ impl<'a> Intake<'a> {
             (_, Input::Data(0)) => Err(Refusal::new(Reason::Protocol, "empty data frame")),
             (State::Opening, Input::Request(PutRequest::Open(offer))) => {
                 self.admit(&offer)?;
-                out.push(Effect::Reserve { cid: offer.cid, bytes: offer.piece_bytes });
+                let Offer { cid, piece_bytes: bytes, order, retain_until: until, .. } = offer;
+                out.push(Effect::Reserve { cid, bytes, order, until });
                 Ok(State::Reserving(offer))
             }
             (State::Reserving(offer), Input::Room(room)) => match room {
@@ -296,15 +309,17 @@ impl<'a> Intake<'a> {
     /// Checks the terms, and that this member owns a slot of the piece.
     fn admit(&self, offer: &Offer) -> Result<(), Refusal> {
         let statement = offer.statement(PieceRoot::new([0; 32]));
-        let profile = statement.validate(self.committee).map_err(|error| {
+        let before = self.before.filter(|before| before.id() == offer.committee);
+        let committee = before.unwrap_or(self.committee);
+        let profile = statement.validate(committee).map_err(|error| {
             let reason = match error {
                 StatementError::Committee => Reason::Committee,
                 _ => Reason::Terms,
             };
             Refusal::new(reason, error.to_string())
         })?;
-        let slots = slots_of(&statement, profile, self.committee);
-        let mine = slots.iter().any(|place| self.committee.members()[*place].node == self.node);
+        let slots = slots_of(&statement, profile, committee);
+        let mine = slots.iter().any(|place| committee.members()[*place].node == self.node);
         if mine { Ok(()) } else { Err(Refusal::new(Reason::Slot, "no slot of this piece is mine")) }
     }
 }

@@ -6,6 +6,7 @@
 //! - [`put`]: the messages of storing a piece; [`intake`] is the provider's side, [`dispersal`] the client's.
 //! - [`get`]: the messages of fetching blocks; [`fetch`] is the client's side.
 //! - [`ask`]: single questions and answers. [`chain`]: those about the ledger.
+//! - [`peer`]: what validators send each other.
 //! - [`link`]: what puts and gets travel on; [`pace`]: how slow a peer may be.
 
 pub mod ask;
@@ -16,4 +17,5 @@ pub mod get;
 pub mod intake;
 pub mod link;
 pub mod pace;
+pub mod peer;
 pub mod put;

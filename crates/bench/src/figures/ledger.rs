@@ -110,16 +110,22 @@ fn run(folder: &Path, accounts: usize) -> Result<Times, String> {
     let started = Instant::now();
     let mut last = started;
     let unreadable = Mutex::new(None);
-    let result = import(&chain, &plan.alone.network, blocks(&view, &unreadable), |header| {
-        let now = Instant::now();
-        let seconds = (now - std::mem::replace(&mut last, now)).as_secs_f64();
-        if plan.few.contains(&header.height.0) {
-            few.push(seconds);
-        }
-        if plan.many.contains(&header.height.0) {
-            many.push(seconds);
-        }
-    });
+    let result = import(
+        &chain,
+        &plan.alone.network,
+        blocks(&view, &unreadable).map(|b| (b, Vec::new())),
+        |_, _, _| Ok::<(), std::convert::Infallible>(()),
+        |header| {
+            let now = Instant::now();
+            let seconds = (now - std::mem::replace(&mut last, now)).as_secs_f64();
+            if plan.few.contains(&header.height.0) {
+                few.push(seconds);
+            }
+            if plan.many.contains(&header.height.0) {
+                many.push(seconds);
+            }
+        },
+    );
     result.map_err(|error| failed(&error))?;
     let all = started.elapsed().as_secs_f64();
     if let Some(why) = unreadable.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -227,7 +233,7 @@ impl Maker {
         if executed.receipts().transactions.iter().any(|receipt| receipt.failure.is_some()) {
             return Err("a transfer failed".to_owned());
         }
-        self.chain.commit(&executed).map_err(|error| explain(&error))
+        self.chain.commit(&executed, &[]).map_err(|error| explain(&error))
     }
 
     fn height(&self) -> Result<u64, String> {

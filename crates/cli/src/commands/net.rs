@@ -11,7 +11,7 @@ use holdfast_core::explain;
 use holdfast_core::id::Timestamp;
 use holdfast_node::folder::{Description, NodeConfig, NodeFolder, read_record};
 use holdfast_proofs::genesis::{
-    Genesis, GenesisError, GenesisProofs, Member, MemberProof, ProofsError, Weight,
+    Genesis, GenesisError, GenesisProofs, LedgerPart, Member, MemberProof, ProofsError, Weight,
 };
 use holdfast_proofs::profile::Profile;
 use serde_json::json;
@@ -24,12 +24,12 @@ use crate::output::Output;
 use crate::settings;
 use crate::supervisor::{self, Lifetime, Stopping};
 
+mod devnet;
+
 /// Nodes of a new network on one machine, unless told otherwise: as many as the default profile has slots.
 const LOCAL_NODES: u16 = 4;
 /// Most nodes of a network on one machine.
 const LOCAL_NODES_MAX: u16 = 64;
-/// How long a network on one machine runs: the end of its only epoch.
-const LOCAL_DAYS: u64 = 365;
 
 pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
@@ -175,12 +175,17 @@ pub(super) fn make_local(count: u16, dir: &Path, quota: u64) -> Result<(), Failu
             failure_domain: format!("site-{number}"),
             weight: Weight::ONE,
         };
-        let config = NodeConfig { quota_bytes: quota, ..NodeConfig::default() };
+        let config = NodeConfig { quota_bytes: quota, unpaid: true, ..NodeConfig::default() };
         members.push(folder.init(&config, &description)?);
         folders.push(folder);
     }
     // Four copies where there are four nodes; a smaller network keeps one on each.
-    let genesis = genesis("local", members, &[count.min(4)], LOCAL_DAYS)?;
+    let copies = count.min(4);
+    let profile = Profile::copies(copies).expect("between one and four");
+    let contents = devnet::contents(dir, &folders, profile)?;
+    let ledger = Some(devnet::part(&contents));
+    let genesis = genesis("local", members, &[copies], devnet::EPOCH_SECONDS, ledger)?;
+    write(&dir.join("ledger"), &contents.to_bytes())?;
     write(&dir.join("genesis"), &genesis.to_bytes())?;
     // Relative to the node's folder, so that the whole network can be moved.
     let here = Path::new("../..");
@@ -207,7 +212,7 @@ impl Drop for RemoveUnless {
             if !self.existed {
                 return fs::remove_dir_all(&self.dir);
             }
-            for name in ["genesis", "genesis.proofs"] {
+            for name in ["genesis", "genesis.proofs", "ledger", "faucet.key"] {
                 if self.dir.join(name).exists() {
                     fs::remove_file(self.dir.join(name))?;
                 }
@@ -222,13 +227,19 @@ impl Drop for RemoveUnless {
     }
 }
 
-fn genesis(name: &str, members: Vec<Member>, copies: &[u16], days: u64) -> Result<Genesis, Failure> {
+/// A genesis whose first epoch lasts so many seconds.
+fn genesis(
+    name: &str,
+    members: Vec<Member>,
+    copies: &[u16],
+    seconds: u64,
+    ledger: Option<LedgerPart>,
+) -> Result<Genesis, Failure> {
     let usage = |message: String| Failure::new(Exit::Usage, "net.create", message);
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_err(|error| Failure::local("this machine's clock stands before 1970", &error))?;
     let start = Timestamp(now.as_secs());
-    let end = days.checked_mul(86_400).and_then(|seconds| start.plus(seconds));
-    let end = end.ok_or_else(|| usage("--days is too large".into()))?;
+    let end = start.plus(seconds).ok_or_else(|| usage("--days is too large".into()))?;
     let profiles = copies
         .iter()
         .map(|n| Profile::copies(*n).ok_or_else(|| usage(format!("{n} copies are no profile; 1 to 255 are"))))
@@ -240,7 +251,7 @@ fn genesis(name: &str, members: Vec<Member>, copies: &[u16], days: u64) -> Resul
         }
     }
     let name = Text::new(name).map_err(|error| usage(format!("--name: {error}")))?;
-    Genesis::found(name, start, end, profiles, members, None).map_err(|error| match &error {
+    Genesis::found(name, start, end, profiles, members, ledger).map_err(|error| match &error {
         GenesisError::Member { .. } => Failure::new(Exit::Invalid, "net.member", explain(&error)),
         _ => usage(explain(&error)),
     })
@@ -260,7 +271,9 @@ fn found(
         let message = format!("{} exists already; complete it with --possession files", path.display());
         return Err(Failure::new(Exit::Conflict, "net.exists", message));
     }
-    let genesis = genesis(name, members, copies, days)?;
+    let too_many = || Failure::new(Exit::Usage, "net.create", "--days is too large");
+    let seconds = days.checked_mul(86_400).ok_or_else(too_many)?;
+    let genesis = genesis(name, members, copies, seconds, None)?;
     fs::create_dir_all(dir)
         .map_err(|error| Failure::local(format_args!("could not make {}", dir.display()), &error))?;
     write(&path, &genesis.to_bytes())?;

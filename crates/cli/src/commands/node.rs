@@ -22,7 +22,7 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
                 );
                 return Ok(());
             }
-            let config = NodeConfig { listen, listen_links, quota_bytes: quota, network: None };
+            let config = NodeConfig { listen, listen_links, quota_bytes: quota, ..NodeConfig::default() };
             let member =
                 NodeFolder::at(&dir).init(&config, &Description { operator, failure_domain, weight })?;
             let file = dir.join("member");

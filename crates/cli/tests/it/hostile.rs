@@ -58,7 +58,7 @@ impl Liar {
 
     pub(crate) async fn open(&self, place: usize, start: Start) -> Link {
         let (peer, addresses) = self.network.reach(place).unwrap();
-        let mut link = self.net.link(peer, addresses).await.unwrap();
+        let mut link = self.net.link(peer, &addresses).await.unwrap();
         link.writer.message(&start).await.unwrap();
         link
     }
@@ -139,12 +139,12 @@ async fn garbage_on_every_protocol_ends_the_conversation_and_nothing_else() {
             // The node closes the link, with or without a refusal before.
             link.reader.discard(300).await.unwrap_or(());
         }
-        let mut link = liar.net.link(peer, addresses).await.unwrap();
+        let mut link = liar.net.link(peer, &addresses).await.unwrap();
         link.writer.raw().write_all(bytes).await.unwrap();
         link.writer.flush().await.unwrap();
         link.reader.discard(300).await.unwrap_or(());
 
-        let stream = liar.net.open(peer, addresses, ask::PROTOCOL).await.unwrap();
+        let stream = liar.net.open(peer, &addresses, ask::PROTOCOL).await.unwrap();
         let (mut reader, mut writer) = split(stream);
         writer.raw().write_all(bytes).await.unwrap();
         writer.flush().await.unwrap();

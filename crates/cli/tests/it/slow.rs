@@ -98,7 +98,7 @@ async fn slow_peers_are_let_go_and_take_nobody_with_them() {
     let mut idle = Vec::new();
     for place in 0..4 {
         let (peer, addresses) = liar.network.reach(place).unwrap();
-        idle.push(liar.net.link(peer, addresses).await.unwrap());
+        idle.push(liar.net.link(peer, &addresses).await.unwrap());
     }
     let mut silent = Vec::new();
     for _ in 0..SILENT {

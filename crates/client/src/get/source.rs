@@ -120,7 +120,6 @@ impl<'a, P: FnMut(u64)> Source<'a, P> {
         while self.tasks.try_join_next().is_some() {} // those of links that have ended
         let events = self.events.clone();
         let reach = self.network.reach(self.places[provider]);
-        let reach = reach.map(|(peer, addresses)| (peer, addresses.to_vec()));
         let (net, spares) = (self.net.clone(), self.spares.clone());
         self.tasks.spawn(async move {
             let what = match reach {

@@ -6,14 +6,13 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use holdfast_core::codec;
-use holdfast_net::frames::{Frame, FrameReader};
-use holdfast_net::{Net, Stream};
+use holdfast_net::Net;
 use holdfast_protocol::chain::{self, ChainReply, ChainRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::AnswerError;
-use crate::ask::{ANSWER_WINDOW, AskError, exchange};
+use crate::ask::{AskError, exchange};
 use crate::network::Network;
 
 /// When one member has not answered for so long, the next one is asked beside it.
@@ -29,24 +28,33 @@ pub(super) struct Asker {
 impl Asker {
     /// One question with a short answer.
     pub(super) async fn ask(&self, place: usize, request: &ChainRequest) -> Result<ChainReply, AnswerError> {
-        let read = async |reader: &mut FrameReader<Stream>| {
-            reader.message::<ChainReply>().await?.ok_or(AskError::NoAnswer)
-        };
         let question = (chain::PROTOCOL, request);
-        Ok(exchange(&self.net, &self.network, place, question, ANSWER_WINDOW, read).await?)
+        let (reply, _) = exchange(&self.net, &self.network, place, question, (follows, 0)).await?;
+        Ok(reply)
     }
 
     /// One question whose answer is data.
+    pub(super) async fn bytes(
+        &self,
+        place: usize,
+        request: &ChainRequest,
+        max: usize,
+    ) -> Result<Vec<u8>, AnswerError> {
+        let question = (chain::PROTOCOL, request);
+        match exchange(&self.net, &self.network, place, question, (follows, max)).await? {
+            (ChainReply::Data(_), data) => Ok(data),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    /// The same, read as an object.
     pub(super) async fn data<T: DeserializeOwned + Serialize>(
         &self,
         place: usize,
         request: &ChainRequest,
         max: usize,
     ) -> Result<T, AnswerError> {
-        let read = async |reader: &mut FrameReader<Stream>| read_data(reader, max).await;
-        let question = (chain::PROTOCOL, request);
-        let answer = exchange(&self.net, &self.network, place, question, ANSWER_WINDOW, read).await?;
-        Ok(codec::decode(&answer?, max)?)
+        Ok(codec::decode(&self.bytes(place, request, max).await?, max)?)
     }
 
     /// Members in the order in which they are asked.
@@ -97,25 +105,10 @@ pub(super) fn unexpected(reply: ChainReply) -> AnswerError {
     }
 }
 
-/// The data that a reply announces. Memory follows what arrives.
-async fn read_data(
-    reader: &mut FrameReader<Stream>,
-    max: usize,
-) -> Result<Result<Vec<u8>, AnswerError>, AskError> {
-    let length = match reader.message::<ChainReply>().await?.ok_or(AskError::NoAnswer)? {
-        ChainReply::Data(length) => length,
-        other => return Ok(Err(unexpected(other))),
-    };
-    let expected = usize::try_from(length).unwrap_or(usize::MAX);
-    if expected > max {
-        return Ok(Err(AnswerError::TooLong(length)));
+/// How many bytes of data a reply announces.
+fn follows(reply: &ChainReply) -> u64 {
+    match reply {
+        ChainReply::Data(bytes) => (*bytes).into(),
+        _ => 0,
     }
-    let (mut data, mut buffer) = (Vec::new(), Vec::new());
-    while data.len() < expected {
-        match reader.read::<ChainReply>(&mut buffer).await? {
-            Some(Frame::Data) if data.len() + buffer.len() <= expected => data.extend_from_slice(&buffer),
-            _ => return Err(AskError::NoAnswer),
-        }
-    }
-    Ok(Ok(data))
 }

@@ -37,9 +37,6 @@ pub enum AnswerError {
     /// It is no object of its kind.
     #[error("the answer cannot be read")]
     Decode(#[from] DecodeError),
-    /// It is longer than asked.
-    #[error("an answer of {0} bytes is too long")]
-    TooLong(u32),
     /// The header is not final.
     #[error(transparent)]
     Light(#[from] LightError),

@@ -161,6 +161,32 @@ async fn an_interrupted_order_is_found_again_and_paid_once() {
     assert_eq!(cost, again.order.escrow.plus(opened.order.escrow).unwrap());
 }
 
+/// A killed put left its activation behind, which waits for a block and has the nonce of the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_activation_that_waits_is_awaited() {
+    let world = World::new(free(), 1000).await;
+    let mut orders = world.orders().await;
+    let purchase = world.purchase(b"kept", 10);
+    let opened = orders.open(&purchase, None, Path::new(PROOF)).await.unwrap();
+    let id = opened.record.id();
+    let certificate = world.put(orders.ledger.network(), b"kept", opened.terms()).await;
+    world.stub.chain().halted = true;
+    let second = std::time::Duration::from_secs(1);
+    assert!(tokio::time::timeout(second, orders.activate(&id, &certificate)).await.is_err());
+    assert_eq!(world.stub.chain().waiting.len(), 1);
+    // Valid until another height, so that it is another transaction.
+    orders = world.orders().await;
+    let signed = orders.ledger.sign(&world.key, purchase.payload(Amount(7)), Amount::ZERO).await.unwrap();
+    let refused = orders.ledger.submit(&signed.transaction).await;
+    assert!(matches!(refused, Err(LedgerError::Refused(_))), "{refused:?}");
+    let (activated, ()) = tokio::join!(orders.activate(&id, &certificate), async {
+        tokio::time::sleep(second / 4).await;
+        world.stub.chain().halted = false;
+    });
+    assert!(activated.unwrap().active.is_some());
+    assert_eq!(world.stub.chain().sent_by(&world.key.account()).len(), 2, "the order, and one activation");
+}
+
 /// The record of an order that is gone, or can never be, does not stand in the way of a new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_gone_is_ordered_anew() {

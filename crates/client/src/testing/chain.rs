@@ -137,8 +137,11 @@ impl StubChain {
             return refuse("its fee cannot be taken");
         }
         let id = checked.id();
-        if !self.waiting.iter().any(|waiting| waiting.id() == id) {
-            self.waiting.push(checked);
+        let turn = |one: &CheckedTransaction| (one.body().sender, one.body().nonce);
+        match self.waiting.iter().find(|waiting| turn(waiting) == turn(&checked)) {
+            Some(waiting) if waiting.id() != id => return refuse("another one with its nonce waits"),
+            Some(_) => {}
+            None => self.waiting.push(checked),
         }
         ChainReply::Submitted(id)
     }
@@ -175,6 +178,9 @@ impl StubChain {
                 ChainReply::Header(at(height).and_then(|at| self.headers.get(at)).cloned())
             }
             ChainRequest::Submit(transaction) => self.submit(transaction),
+            ChainRequest::SubmitMany(_) | ChainRequest::Undecided(_) => {
+                ChainReply::Unavailable(Text::cut("only validators ask that"))
+            }
             ChainRequest::Transaction(id) => {
                 let waits = || self.waiting.iter().any(|waiting| waiting.id() == id);
                 let state = match self.receipts.get(&id) {

@@ -141,3 +141,63 @@ fn many_statements_are_answered_one_by_one() {
     drop(host);
     thread.join().unwrap().unwrap();
 }
+
+/// Whatever the host forgets: of two votes that contradict each other the enclave signs one, also after a restart.
+#[test]
+fn a_vote_that_contradicts_another_is_refused_also_after_a_restart() {
+    use holdfast_proofs::header::{BlockHash, Height, Round};
+    use holdfast_proofs::vote::{Step, Vote};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (network, _) = statement();
+    let vote = |round, block| {
+        let block = Some(BlockHash::new([block; 32]));
+        ToSign::Vote(Vote { height: Height(7), round: Round(round), step: Step::Prevote, block })
+    };
+    let (host, thread) = start(folder.path());
+    let first = host.ballot(&network, vote(1, 1)).unwrap();
+    assert_eq!(host.ballot(&network, vote(1, 1)).unwrap(), first);
+    assert!(matches!(host.ballot(&network, vote(1, 2)), Err(HostError::Refused(_))));
+    drop(host);
+    thread.join().unwrap().unwrap();
+
+    let (host, thread) = start(folder.path());
+    assert!(matches!(host.ballot(&network, vote(1, 2)), Err(HostError::Refused(_))));
+    assert!(matches!(host.ballot(&network, vote(0, 1)), Err(HostError::Refused(_))));
+    assert_eq!(host.ballot(&network, vote(1, 1)).unwrap(), first);
+    host.ballot(&network, vote(2, 2)).unwrap();
+    // Another network is another ledger.
+    host.ballot(&NetworkId::new([8; 32]), vote(0, 5)).unwrap();
+    drop(host);
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn an_enclave_agrees_to_nothing_under_keys_of_others() {
+    use holdfast_core::codec::Text;
+    use holdfast_ledger::account::AccountId;
+    use holdfast_ledger::registry::{Registration, Roles};
+    use holdfast_proofs::genesis::Weight;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (host, thread) = start(folder.path());
+    let (network, own) = (statement().0, host.identity().clone());
+    let text = Text::new("x").unwrap();
+    let registration = Registration {
+        owner: AccountId::of(own.ed25519),
+        roles: Roles::ALL,
+        ed25519: own.ed25519,
+        bls: own.bls,
+        box_key: own.box_key,
+        operator: text.clone(),
+        failure_domain: text.clone(),
+        weight: Weight::ONE,
+        peer: text,
+    };
+    let consent = host.consent(&network, &registration).unwrap();
+    assert_eq!(own.ed25519.verify(&registration.signing_input(&network), &consent), Ok(()));
+    let other = Registration { bls: bls::PublicKeyBytes::new([9; 96]), ..registration };
+    assert!(matches!(host.consent(&network, &other), Err(HostError::Refused(_))));
+    drop(host);
+    thread.join().unwrap().unwrap();
+}

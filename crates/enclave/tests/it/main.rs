@@ -5,15 +5,23 @@ mod wire_type;
 
 use std::io::ErrorKind;
 
+use holdfast_consensus::proposal::ProposalHead;
 use holdfast_core::block::{BlockId, Codec};
 use holdfast_core::bls;
 use holdfast_core::codec::{Bounded, Text};
 use holdfast_core::ed25519;
 use holdfast_core::frame::{HEAD_BYTES, MESSAGE_BYTES_MAX};
 use holdfast_core::id::{Amount, BoxKey, CommitteeId, Epoch, NetworkId, NodeId, OrderId, PieceRoot};
-use holdfast_enclave::call::{self, Answer, Availability, Call, Identity, Signed, VERSION};
+use holdfast_enclave::call::{
+    self, AddSeal, Answer, Availability, Call, CastVote, Consent, Identity, Propose, Signed, VERSION,
+};
+use holdfast_ledger::account::AccountId;
+use holdfast_ledger::registry::{Registration, Roles};
+use holdfast_proofs::genesis::Weight;
+use holdfast_proofs::header::{Beacon, BlockHash, Height, Round, Seal};
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::{Coding, Durability, Statement};
+use holdfast_proofs::vote::{Step, Vote};
 use proptest::prelude::*;
 use wire_type::{check_wire_type, for_all, hostile};
 
@@ -50,7 +58,7 @@ where
 #[test]
 fn calls() {
     let [one, two, three] = ["01", "02", "03"].map(|byte| byte.repeat(32));
-    check(&Call::Hello(VERSION), &["82", "01", "02"]); // [1, version]
+    check(&Call::Hello(VERSION), &["82", "01", "03"]); // [1, version]
     check(&Call::Possession(NetworkId::new([1; 32])), &["82", "02", "5820", &one]); // [2, network id]
     check(
         &availability(statement()),
@@ -83,6 +91,70 @@ fn calls() {
             "f6",             // order
         ],
     );
+}
+
+/// What is signed for the ledger: a registration, a vote, a proposal, a seal.
+#[test]
+fn calls_for_the_ledger() {
+    let [one, two, three, four] = ["01", "02", "03", "04"].map(|byte| byte.repeat(32));
+    let (network, text) = (NetworkId::new([1; 32]), |text: &str| Text::new(text).expect("short"));
+    let registration = Registration {
+        owner: AccountId::of(ed25519::PublicKey::new([2; 32])),
+        roles: Roles::ALL,
+        ed25519: ed25519::PublicKey::new([3; 32]),
+        bls: bls::PublicKeyBytes::new([4; 96]),
+        box_key: BoxKey::new([4; 32]),
+        operator: text("o"),
+        failure_domain: text("f"),
+        weight: Weight::ONE,
+        peer: text("p"),
+    };
+    check(
+        &Call::Consent(Consent { network, registration }),
+        &[
+            "82",
+            "04",
+            "82",
+            "5820",
+            &one, // [4, list of 2: network id
+            "89",
+            "5820",
+            &two,
+            "03", // list of 9: owner, roles
+            "5820",
+            &three,
+            "5860",
+            &"04".repeat(96),
+            "5820",
+            &four, // keys
+            "61",
+            "6f",
+            "61",
+            "66",
+            "01",
+            "61",
+            "70", // operator, failure domain, weight, peer id
+        ],
+    );
+    let block = Some(BlockHash::new([2; 32]));
+    let vote = Vote { height: Height(7), round: Round(1), step: Step::Precommit, block };
+    check(
+        &Call::Vote(CastVote { network, vote }),
+        &["82", "05", "82", "5820", &one, "84", "07", "01", "02", "5820", &two], // height, round, step, block
+    );
+    let head =
+        ProposalHead { height: Height(7), round: Round(1), pol_round: None, block: BlockHash::new([2; 32]) };
+    check(
+        &Call::Propose(Propose { network, head }),
+        &["82", "06", "82", "5820", &one, "84", "07", "01", "f6", "5820", &two], // height, round, earlier round, block
+    );
+    let seal = Seal { beacon: Beacon::new([2; 32]), height: Height(7) };
+    check(
+        &Call::Seal(AddSeal { network, seal }),
+        &["82", "07", "82", "5820", &one, "82", "5820", &two, "07"],
+    );
+    let consent = ed25519::Signature::new([2; 64]);
+    check(&Answer::Consent(consent), &["82", "06", "5840", &"02".repeat(64)]);
 }
 
 /// An enclave signs statements of networks that it does not know, also those with prices and orders.
@@ -174,7 +246,7 @@ fn frame(call: &Call) -> Vec<u8> {
 
 #[test]
 fn a_frame_is_a_head_and_one_message() {
-    assert_eq!(frame(&Call::Hello(VERSION)), [0, 0, 0, 3, 0x82, 0x01, 0x02]);
+    assert_eq!(frame(&Call::Hello(VERSION)), [0, 0, 0, 3, 0x82, 0x01, 0x03]);
     let two = [frame(&availability(statement())), frame(&Call::Hello(VERSION))].concat();
     let mut socket = &two[..];
     let mut next = || call::read::<Call>(&mut socket).expect("two good frames");

@@ -45,3 +45,34 @@ fn every_record_names_the_one_before() {
         assert_eq!(after.network, before.network);
     }
 }
+
+/// More nodes than a committee holds: those with the least ids were taken, so who made itself small ids drove out members.
+#[test]
+fn newcomers_drive_no_member_out() {
+    let chain = TestChain::new(4, free());
+    let mut state = chain.state();
+    let running = Running::of(&state).unwrap();
+    let before: CommitteeRecord = state.get(&running.epoch.0.to_be_bytes()).unwrap().unwrap();
+    let template: Node = Node::get(&state, &before.members[0].node).unwrap().unwrap();
+    for number in 0..2000_u16 {
+        let mut id = [0; 32];
+        id[30..].copy_from_slice(&number.to_be_bytes());
+        let member = Member { node: NodeId::new(id), ..template.member.clone() };
+        state.put(&id, &Node { member, ..template.clone() });
+    }
+    let height = Height(7);
+    crate::beacon::keep(&mut state, height, &holdfast_proofs::header::Beacon::new([7; 32]));
+    let (time, proposer) = (chain.ledger.header().time, before.members[0].node);
+    let context = Context::new(&running, height, time, validators(&state).unwrap(), proposer);
+    let record = next_record(&mut state, &context, &running, Epoch(1)).unwrap();
+    assert_eq!(record.members.len(), MEMBERS_MAX);
+    assert!(record.members.is_sorted_by(|one, other| one.node < other.node));
+    assert!(before.members.iter().all(|member| record.members.contains(member)));
+    // Who waits has no salt yet.
+    let salted = |number: u16| {
+        let mut id = [0; 32];
+        id[30..].copy_from_slice(&number.to_be_bytes());
+        Node::get(&state, &NodeId::new(id)).unwrap().unwrap().member.salt == Salt::new([7; 32])
+    };
+    assert_eq!([salted(0), salted(1019), salted(1020), salted(1999)], [true, true, false, false]);
+}

@@ -1,6 +1,9 @@
 use holdfast_proofs::testing::member;
 
+use holdfast_proofs::header::Height;
+
 use super::*;
+use crate::epoch::validators;
 use crate::testing::{TestChain, free, owner, rich};
 use crate::transaction::Payload;
 
@@ -62,12 +65,60 @@ fn parameters_that_break_a_rule_are_no_motion() {
 #[test]
 fn motions_are_bounded() {
     let mut chain = TestChain::new(4, free());
-    for flat in 0..MOTIONS_MAX as u128 {
+    for flat in 0..MOTIONS_EACH as u128 {
         chain.done(&owner(1), support(1, &fee(flat)));
     }
     assert_eq!(chain.fails(&owner(1), support(1, &fee(1000))), Failure::Full);
     // What is there already can still be supported.
     chain.done(&owner(2), support(2, &fee(3)));
+    chain.done(&owner(2), support(2, &fee(1000)));
+    chain.done(&owner(1), support(1, &fee(1000)));
+    // One that is accepted does not count.
+    chain.done(&owner(3), support(3, &fee(3)));
+    chain.done(&owner(3), support(3, &fee(1000)));
+    chain.done(&owner(1), support(1, &fee(2000)));
+    assert_eq!(chain.fails(&owner(1), support(1, &fee(3000))), Failure::Full);
+}
+
+/// There was room for 64 motions of all validators together: one of them took it, and nobody could remove it any more.
+#[test]
+fn one_validator_cannot_keep_others_from_governing() {
+    let mut chain = TestChain::new(4, free());
+    let first = chain.transaction(&owner(4), support(4, &fee(0))).body().nonce;
+    let flood =
+        (0..100).map(|at| chain.test.transaction(&owner(4), first + at, support(4, &fee(u128::from(at)))));
+    let flood = flood.collect();
+    chain.block(1000, flood);
+    let remove = Action::Authority(SetAuthority { node: member(4).node, weight: None });
+    for by in 1..=3 {
+        chain.done(&owner(by), support(by, &remove));
+    }
+    chain.next_epoch();
+    assert_eq!(validators(&chain.state()).unwrap().place(&member(4).node), None);
+}
+
+/// A list of 129 is no set, so the old one stayed: with whoever was expelled or removed.
+#[test]
+fn there_are_no_more_authorities_than_a_set_holds() {
+    let chain = TestChain::new(4, free());
+    let mut state = chain.state();
+    for number in 5..=128_u8 {
+        let mut id = [0xee; 32];
+        id[0] = number;
+        state.put(&id, &Authority { weight: Weight::ONE });
+    }
+    let weight = Weight::new(2);
+    let known = member(1).node;
+    let stranger = NodeId::new([0xdd; 32]);
+    assert!(fits(&state, &known).unwrap() && !fits(&state, &stranger).unwrap());
+    for node in [known, stranger] {
+        enact(&mut state, &Action::Authority(SetAuthority { node, weight })).unwrap();
+    }
+    let row = |state: &State<'_>, node: NodeId| state.get::<Authority>(node.as_bytes()).unwrap();
+    assert_eq!(row(&state, known), Some(Authority { weight: Weight::new(2).unwrap() }));
+    assert_eq!(row(&state, stranger), None);
+    let stranger = Action::Authority(SetAuthority { node: stranger, weight });
+    assert!(matches!(check(&state, &stranger), Err(Halt::Failed(Failure::Full))));
 }
 
 #[test]
@@ -95,6 +146,15 @@ fn authorities_change_with_the_epoch_and_headers_say_so() {
     }
     chain.next_epoch();
     assert_eq!(validators(&chain.state()).unwrap().weight(), 7);
+    // All three sets are kept, for those who follow headers alone.
+    let (mut found, mut after) = (Vec::new(), None);
+    while let Some((height, set)) = crate::epoch::validators_after(&chain.state(), after).unwrap() {
+        found.push((height, set.validators.len()));
+        after = Some(height);
+    }
+    let last = chain.ledger.header().height.0 + 1;
+    assert_eq!([found[0], found[2]], [(Height(1), 5), (Height(last), 5)]);
+    assert_eq!((found.len(), found[1].1), (3, 4));
 }
 
 /// A stranger cannot be made an authority.

@@ -3,6 +3,7 @@ use holdfast_proofs::committee::CommitteeRecord;
 use holdfast_proofs::testing;
 
 use super::*;
+use crate::beacon::beacon;
 use crate::testing::{TestChain, free, owner, rich};
 use crate::transaction::Payload;
 
@@ -73,15 +74,15 @@ fn a_node_joins_with_the_next_epoch_and_leaves_with_another() {
     chain.done(&owner(9), register(&chain));
     assert_eq!(members(&chain), [1, 2, 3, 4]);
     chain.block(1000, vec![]);
-    let parent = chain.ledger.header().hash();
     let before = record(&chain);
     chain.next_epoch();
+    let beacon = beacon(&chain.state(), chain.ledger.header().height).unwrap().unwrap();
     assert_eq!(members(&chain), [1, 2, 3, 4, 9]);
     let after = record(&chain);
     assert_eq!((after.epoch, after.previous), (Epoch(1), Some(before.id())));
     assert_eq!(after.start, before.end);
     let newcomer = after.members.iter().find(|member| member.node == testing::member(9).node).unwrap();
-    assert_eq!(newcomer.salt, Salt::new(*parent.as_bytes()));
+    assert_eq!(newcomer.salt, Salt::new(*beacon.as_bytes()));
     // Who was there keeps its salt, and so its slots.
     assert!(before.members.iter().all(|member| after.members.contains(member)));
 
@@ -99,7 +100,7 @@ fn a_node_joins_with_the_next_epoch_and_leaves_with_another() {
     assert_ne!(again.salt, newcomer.salt);
 }
 
-/// The salt is the hash of the block before the one that ends the epoch. Who registers in either of the two could know it.
+/// The salt is the beacon of the block that ends the epoch. Its proposer knows it a block earlier, if that was its own.
 #[test]
 fn nobody_joins_who_could_know_its_salt() {
     let mut chain = TestChain::new(4, free());
@@ -108,6 +109,23 @@ fn nobody_joins_who_could_know_its_salt() {
     assert_eq!(members(&chain), [1, 2, 3, 4]);
     chain.next_epoch();
     assert_eq!(members(&chain), [1, 2, 3, 4, 9]);
+}
+
+/// The hash of the parent block was the salt, and its proposer tried times and transactions until the slots of its own
+/// newcomers suited it. It cannot choose its seal.
+#[test]
+fn a_proposer_cannot_try_salts() {
+    let salt = |later_ms| {
+        let mut chain = TestChain::new(4, free());
+        chain.done(&owner(9), register(&chain));
+        chain.block(later_ms, vec![]);
+        chain.next_epoch();
+        let node = Node::get(&chain.state(), &testing::member(9).node).unwrap().unwrap();
+        (chain.ledger.header().parent, node.member.salt)
+    };
+    let ((one, salt_of_one), (other, salt_of_other)) = (salt(1000), salt(1001));
+    assert_ne!((one, salt_of_one), (other, Salt::new([0; 32])));
+    assert_eq!((salt_of_one, one == other), (salt_of_other, false));
 }
 
 #[test]
@@ -173,6 +191,20 @@ fn a_member_that_dies_ends_the_epoch_early() {
     chain.block(1000, vec![]);
     chain.next_epoch();
     assert_eq!(members(&chain), [1, 2, 3, 4, 5]);
+}
+
+/// Whoever registers nodes that never answer would end one epoch after the other, and each is paid in full.
+#[test]
+fn a_dead_node_that_is_no_member_does_not_end_the_epoch() {
+    let mut chain = TestChain::new(4, free());
+    chain.done(&owner(9), register(&chain));
+    for by in 1..=3 {
+        chain.done(&owner(by), report(by, 9, 0));
+    }
+    assert_eq!((running(&chain).epoch, status(&chain, 9)), (Epoch(0), Status::Dead));
+    chain.block(1000, vec![]);
+    chain.next_epoch();
+    assert_eq!(members(&chain), [1, 2, 3, 4]);
 }
 
 /// Reports of an epoch count in that epoch.

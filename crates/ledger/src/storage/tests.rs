@@ -185,6 +185,21 @@ fn a_certificate_of_two_epochs_ago_is_too_old() {
     assert_eq!(chain.fails(&rich(), activate(id, old)), Failure::Certificate);
 }
 
+/// In the first block of the epoch in which it ends, an order was activated if its certificate came in that block, and not if it
+/// came in the next.
+#[test]
+fn an_order_that_waits_for_its_end_is_not_activated() {
+    let mut chain = chain();
+    let before = chain.balance(&rich());
+    let id = ordered(&mut chain, 100);
+    chain.next_epoch();
+    chain.next_epoch();
+    let certificate = certificate(&chain, id, 50, &[0, 1, 2]);
+    assert_eq!(chain.fails(&owner(1), activate(id, certificate)), Failure::Late);
+    assert_eq!((order(&chain, id), chain.balance(&rich())), (None, before));
+    conserved(&chain);
+}
+
 #[test]
 fn renewing_goes_on_at_todays_price() {
     let mut chain = chain();

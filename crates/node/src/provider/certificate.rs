@@ -5,10 +5,10 @@ use std::sync::Arc;
 use holdfast_core::block::BlockId;
 use holdfast_core::codec;
 use holdfast_proofs::certificate::{Certificate, CertificateError, ValidCertificate};
-use holdfast_proofs::committee::Committee;
 use holdfast_store::store::{CommitError, ReadError};
 use tokio::sync::oneshot;
 
+use super::members::Members;
 use super::{Provider, blocking};
 use crate::signer::SignError;
 
@@ -40,12 +40,12 @@ impl Provider {
     /// The certificate kept of a piece. It is checked now, because it came from a client.
     pub(crate) fn certificate(&self, cid: &BlockId) -> Result<Option<ValidCertificate>, ReadError> {
         let bytes = self.store.certificate(cid)?;
-        Ok(bytes.and_then(|bytes| valid(&bytes, cid, &self.committee)))
+        Ok(bytes.and_then(|bytes| valid(&bytes, cid, &self.members)))
     }
 
     /// Our own slot among those of a certificate.
     pub(super) fn slot(&self, certificate: &ValidCertificate) -> Option<u16> {
-        let place = self.committee.place(&self.node)?;
+        let place = self.members.of(certificate.statement())?.place(&self.node)?;
         let slot = certificate.slots().iter().position(|slot| *slot == place)?;
         Some(u16::try_from(slot).expect("at most 255 slots"))
     }
@@ -69,7 +69,7 @@ impl Provider {
     pub(super) async fn keep(self: &Arc<Self>, certificate: Certificate) -> Result<bool, CertifyError> {
         let this = self.clone();
         let checked = blocking(move || -> Result<_, ReadError> {
-            let Ok(new) = certificate.verify(&this.committee) else { return Ok(None) };
+            let Some(new) = this.members.verify(certificate) else { return Ok(None) };
             let held = this.store.held(&new.statement().cid)?;
             let another = held.is_some_and(|row| row.root != new.statement().piece_root);
             if this.slot(&new).is_none() || another {
@@ -100,7 +100,8 @@ impl Provider {
         if let Some(slot) = unsigned {
             match self.signer.sign(new.statement().clone()).await {
                 Ok(signature) => {
-                    new.add(slot, &signature, &self.committee).map_err(CertifyError::Add)?;
+                    let committee = self.members.of(new.statement()).expect("the certificate is valid");
+                    new.add(slot, &signature, &committee).map_err(CertifyError::Add)?;
                 }
                 // The certificate is worth keeping without our signature, which can still be asked for.
                 Err(error) => tracing::error!(%cid, error = &error as &dyn std::error::Error, "did not sign"),
@@ -111,9 +112,9 @@ impl Provider {
         }
         let (done, kept) = oneshot::channel();
         // Another may have come meanwhile.
-        let (signers, committee) = (new.signers().count(), self.committee.clone());
+        let (signers, members) = (new.signers().count(), self.members.clone());
         let replaces = move |kept: Option<&[u8]>| {
-            kept.and_then(|kept| valid(kept, &cid, &committee))
+            kept.and_then(|kept| valid(kept, &cid, &members))
                 .is_none_or(|kept| kept.signers().count() < signers)
         };
         self.store.certify(cid, new.certificate().to_bytes(), replaces, |result| {
@@ -140,7 +141,7 @@ impl Provider {
 }
 
 /// A certificate of the piece, if these bytes are one.
-fn valid(bytes: &[u8], cid: &BlockId, committee: &Committee) -> Option<ValidCertificate> {
-    let valid = Certificate::from_bytes(bytes).ok()?.verify(committee).ok()?;
+fn valid(bytes: &[u8], cid: &BlockId, members: &Members) -> Option<ValidCertificate> {
+    let valid = members.verify(Certificate::from_bytes(bytes).ok()?)?;
     (valid.statement().cid == *cid).then_some(valid)
 }

@@ -57,7 +57,9 @@ struct Conversation<'a> {
 impl Conversation<'_> {
     async fn run(mut self, started: Instant) -> Ending {
         let provider = self.provider.clone();
-        let mut intake = Intake::new(started.elapsed(), &provider.committee, provider.node);
+        let (running, before) = (provider.members.running(), provider.members.before());
+        let intake = Intake::new(started.elapsed(), &running, provider.node);
+        let mut intake = intake.or_before(before.as_deref());
         let mut effects = Vec::new();
         while !intake.is_closed() {
             let due = intake.deadline().map(|due| started + due);
@@ -119,7 +121,12 @@ impl Conversation<'_> {
 
     async fn perform(&mut self, effect: Effect) -> Option<Input> {
         match effect {
-            Effect::Reserve { cid, bytes } => Some(Input::Room(self.reserve(cid, bytes).await)),
+            Effect::Reserve { cid, bytes, order, until } => {
+                Some(Input::Room(match self.provider.members.check_terms(&cid, bytes, order, until).await {
+                    Ok(()) => self.reserve(cid, bytes).await,
+                    Err(refusal) => Room::Refused(refusal),
+                }))
+            }
             Effect::Write => Some(Input::Written(self.write().await)),
             Effect::Persist(statement) => Some(Input::Persisted(self.persist(statement).await)),
             Effect::Promise(statement) => Some(Input::Persisted(self.promise(statement).await)),

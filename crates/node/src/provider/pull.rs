@@ -153,19 +153,19 @@ impl Puller {
             && let Some(cid) = self.queue.take(Instant::now())
         {
             self.reload_addresses().await;
-            let (provider, net, network) = (self.provider.clone(), self.net.clone(), self.network.clone());
+            let (provider, net) = (self.provider.clone(), self.net.clone());
+            let mut network = self.network.clone();
+            network.committee = provider.members.running().as_ref().clone();
             let stop = stop.clone();
             self.jobs.spawn(async move { (cid, pull(&provider, &net, &network, cid, &stop).await) });
         }
     }
 
     /// The others may listen elsewhere by now.
-    async fn reload_addresses(&mut self) {
-        let (mut network, folder) = (self.network.clone(), self.network_folder.clone());
-        let reloaded = blocking(move || network.reload_addresses(&folder).map(|()| network));
-        match reloaded.await {
-            Ok(network) => self.network = network,
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "using the old addresses"),
+    async fn reload_addresses(&self) {
+        let (network, folder) = (self.network.clone(), self.network_folder.clone());
+        if let Err(error) = blocking(move || network.reload_addresses(&folder)).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "using the old addresses");
         }
     }
 
@@ -197,7 +197,8 @@ async fn pull(
     let Some((certificate, slot)) = blocking(move || this.lacking(&cid)).await? else {
         return Ok(Pulled::Needless);
     };
-    let place = certificate.slots()[usize::from(slot)];
+    // Those who keep pieces now are asked, whoever signed.
+    let place = network.committee.place(&provider.node);
     let statement = certificate.statement().clone();
     let (store, bytes) = (provider.store.clone(), statement.piece_bytes);
     let draft = blocking(move || store.draft(cid, bytes)).await?;
@@ -208,7 +209,7 @@ async fn pull(
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(PullError::Stopped),
-            fetched = get::piece_for(net, network, place, cid, provider.store.scratch(), sink) => Ok(fetched?),
+            fetched = get::piece_but(net, network, place, cid, provider.store.scratch(), sink) => Ok(fetched?),
         }
     };
     // Both come to their end, so that no draft is left on another thread.
@@ -245,7 +246,7 @@ impl Provider {
     fn lasts(&self, statement: &Statement) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let now = now.map(|now| Timestamp(now.as_secs()));
-        let ends = self.committee.end_of(statement.retain_until);
+        let ends = self.members.of(statement).and_then(|committee| committee.end_of(statement.retain_until));
         now.zip(ends).is_none_or(|(now, ends)| now < ends)
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers outside of test functions are test code as well
 
+mod ledger;
 #[path = "../../../core/tests/it/wire_type.rs"]
 mod wire_type;
 

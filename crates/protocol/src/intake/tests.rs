@@ -35,7 +35,7 @@ impl Case {
         let mut intake = Intake::new(Duration::ZERO, &self.network.committee, self.node(0));
         let mut last = Vec::new();
         intake.step(Duration::ZERO, Input::Request(PutRequest::Open(self.offer.clone())), &mut last);
-        assert_eq!(last, [Effect::Reserve { cid: self.offer.cid, bytes: 100 }]);
+        assert_eq!(last, [Effect::Reserve { cid: self.offer.cid, bytes: 100, order: None, until: Epoch(1) }]);
         for input in inputs {
             last.clear();
             intake.step(Duration::ZERO, input.clone(), &mut last);

@@ -94,7 +94,9 @@ impl Node {
 
     fn perform(&mut self, id: ConnectionId, effect: Effect, env: &mut Env<'_>) -> Option<Input> {
         match effect {
-            Effect::Reserve { cid, bytes } => return Some(Input::Room(self.reserve(id, cid, bytes, env))),
+            Effect::Reserve { cid, bytes, .. } => {
+                return Some(Input::Room(self.reserve(id, cid, bytes, env)));
+            }
             Effect::Write => {
                 let data = std::mem::take(&mut self.putting(id).data);
                 let draft = self.putting(id).draft.as_mut().expect("data is only asked for with a draft");

@@ -140,7 +140,7 @@ impl Facts {
     fn check(&mut self, effect: &Effect, last: bool, input: &Input) {
         let offer = self.offer.as_ref();
         match effect {
-            Effect::Reserve { cid, bytes } => {
+            Effect::Reserve { cid, bytes, .. } => {
                 let offer = offer.expect("a put starts with an offer");
                 assert_eq!((*cid, *bytes), (offer.cid, offer.piece_bytes));
                 assert!(offer.statement(PieceRoot::new([0; 32])).validate(&LARGER.committee).is_ok());

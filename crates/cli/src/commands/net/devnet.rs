@@ -1,0 +1,60 @@
+//! What the ledger of a network on one machine begins with: every node decides, and a faucet gives money to whoever asks.
+
+use std::path::Path;
+
+use holdfast_client::keystore::AccountKey;
+use holdfast_core::codec::Bounded;
+use holdfast_core::id::{Amount, NodeId};
+use holdfast_ledger::account::AccountId;
+use holdfast_ledger::genesis::{Allotment, Contents, Owner};
+use holdfast_ledger::params::Params;
+use holdfast_ledger::units::FFG;
+use holdfast_node::folder::NodeFolder;
+use holdfast_proofs::genesis::{Authority, LedgerPart, Weight};
+use holdfast_proofs::profile::Profile;
+
+use crate::failure::Failure;
+
+/// Seconds of an epoch, so that people see epochs change.
+pub(super) const EPOCH_SECONDS: u64 = 60;
+/// Time from block to block.
+const BLOCK_MS: u32 = 1000;
+/// What the faucet has.
+const FAUCET: Amount = Amount(10_000_000 * FFG.0);
+/// What the owner of each node has, for fees of what a node reports.
+const OWNER: Amount = Amount(1000 * FFG.0);
+
+/// Draws the faucet's key into the network's folder, and describes the ledger's beginning.
+pub(super) fn contents(dir: &Path, folders: &[NodeFolder], profile: Profile) -> Result<Contents, Failure> {
+    let failed = |error: std::io::Error| Failure::local("could not make the faucet", &error);
+    let faucet = AccountKey::draw().map_err(failed)?;
+    holdfast_store::write_secret(&dir.join("faucet.key"), faucet.to_text().as_bytes()).map_err(failed)?;
+
+    let owner = |folder: &NodeFolder| -> Result<(NodeId, AccountId), Failure> {
+        Ok((folder.member()?.node, folder.account()?.account()))
+    };
+    let mut owners = folders.iter().map(owner).collect::<Result<Vec<_>, _>>()?;
+    owners.sort();
+    let mut allotments: Vec<_> =
+        owners.iter().map(|(_, account)| Allotment { account: *account, amount: OWNER }).collect();
+    allotments.push(Allotment { account: faucet.account(), amount: FAUCET });
+    allotments.sort_by_key(|allotment| allotment.account);
+    let owners = owners.into_iter().map(|(node, account)| Owner { node, account }).collect();
+    let profiles = Bounded::new(vec![profile]).expect("one profile");
+    Ok(Contents {
+        params: Params { profiles, ..Params::default() },
+        owners: Bounded::new(owners).expect("few nodes"),
+        allotments: Bounded::new(allotments).expect("few nodes"),
+    })
+}
+
+/// What genesis holds of it.
+pub(super) fn part(contents: &Contents) -> LedgerPart {
+    let authority = |owner: &Owner| Authority { node: owner.node, weight: Weight::ONE };
+    let authorities = contents.owners.iter().map(authority).collect();
+    LedgerPart {
+        block_ms: BLOCK_MS,
+        authorities: Bounded::new(authorities).expect("few nodes"),
+        contents: contents.hash(),
+    }
+}

@@ -1,0 +1,258 @@
+//! The ledger of a node: what it keeps of it, and the tasks that make it grow.
+//!
+//! - [`Ledger`]: blocks and rows on disk, transactions that wait, blocks that are not yet decided.
+//! - [`validator`]: performs what the consensus engine decides, with the enclave's signatures.
+//! - [`peers`]: what validators send each other, on streams of their own.
+//! - [`sync`]: gets decided blocks from others.
+//! - [`answer`]: answers questions about the ledger.
+//! - [`committees`]: which members keep pieces in which epoch.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use holdfast_chain::{Chain, ChainError, View};
+use holdfast_client::network::Network;
+use holdfast_core::id::{NetworkId, NodeId};
+use holdfast_ledger::epoch::{Running, validators};
+use holdfast_ledger::execute::Executed;
+use holdfast_ledger::genesis::{Contents, ContentsError};
+use holdfast_ledger::state::{RowsError, State};
+use holdfast_ledger::transaction::CheckedTransaction;
+use holdfast_net::Net;
+use holdfast_proofs::header::Header;
+use holdfast_proofs::validators::{Validators, ValidatorsError};
+use holdfast_proofs::vote::Finality;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::folder::NodeFolder;
+use crate::provider::blocking;
+use crate::trusted::Trusted;
+
+pub(crate) mod answer;
+pub(crate) mod bodies;
+pub(crate) mod committees;
+mod index;
+pub(crate) mod log;
+mod look_up;
+pub(crate) mod peers;
+pub(crate) mod pool;
+pub(crate) mod sync;
+pub(crate) mod validator;
+
+use bodies::Bodies;
+use committees::Committees;
+use index::{Index, IndexError};
+use log::Log;
+use pool::Pool;
+use validator::{Validator, Ways};
+
+/// Memory for pages of the ledger's databases.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// Why a node's ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Its folder.
+    #[error("could not use the ledger's folder")]
+    Folder(#[from] std::io::Error),
+    /// What it began with.
+    #[error("the ledger's beginning is refused")]
+    Contents(#[from] ContentsError),
+    /// Blocks and rows on disk.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A row.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+    /// The validators in a row.
+    #[error("the ledger's validators cannot be used")]
+    Validators(#[from] ValidatorsError),
+    /// What is looked up.
+    #[error("could not use what is looked up of the ledger")]
+    Index(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The engine's log.
+    #[error("could not use the engine's log")]
+    Log(#[from] Box<redb::Error>),
+}
+
+/// How often the addresses of the others are read again: a small file.
+const ADDRESSES_EVERY: Duration = Duration::from_secs(1);
+impl From<IndexError> for LedgerError {
+    fn from(error: IndexError) -> Self {
+        Self::Index(Box::new(error))
+    }
+}
+
+/// Messages of peers that wait for the engine, which takes each in microseconds, but for signatures that it checks.
+const INBOX: usize = 1024;
+/// Transactions that wait to be passed on.
+const GOSSIP: usize = 4096;
+/// Offences that wait to be told to the ledger.
+const OFFENCES: usize = 16;
+
+/// What the tasks of a ledger need of the rest of the node.
+#[derive(Clone)]
+pub(crate) struct Around {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) trusted: Arc<Trusted>,
+    pub(crate) node: NodeId,
+    pub(crate) net: Net,
+    pub(crate) network: Network,
+    /// The network's folder.
+    pub(crate) folder: PathBuf,
+}
+
+/// Reads again and again where the others listen, which is found out after this node has started.
+async fn follow_addresses(network: Network, folder: PathBuf, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(ADDRESSES_EVERY) => {}
+        }
+        let (network, folder) = (network.clone(), folder.clone());
+        if let Err(error) = blocking(move || network.reload_addresses(&folder)).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "using the old addresses");
+        }
+    }
+}
+
+/// Starts the tasks of a ledger.
+pub(crate) async fn start(
+    around: Around,
+    folder: &NodeFolder,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(), LedgerError> {
+    let path = folder.file("ledger").join("engine.redb");
+    let (log, records) = blocking(move || Log::open(&path)).await?;
+    let (inbox, received) = mpsc::channel(INBOX);
+    let (gossip, passed_on) = mpsc::channel(GOSSIP);
+    let (behind, hints) = mpsc::channel(1);
+    let (offences, _seen) = mpsc::channel(OFFENCES);
+    let Around { ledger, net, network, node, .. } = around.clone();
+    tasks.spawn(answer::serve(ledger.clone(), net.clone(), gossip, tasks.clone(), stop.clone()));
+    tasks.spawn(peers::receive(net.clone(), ledger.clone(), inbox, tasks.clone(), stop.clone()));
+    tasks.spawn(follow_addresses(network.clone(), around.folder.clone(), stop.clone()));
+    tasks.spawn(sync::run(ledger, net, network, node, hints, stop.clone()));
+    let ways = Ways { behind, offences };
+    let validator = Validator::new(around, ways, log, records, (tasks.clone(), stop.clone()))?;
+    tasks.spawn(validator.run(received, passed_on));
+    Ok(())
+}
+
+/// A node's ledger.
+pub(crate) struct Ledger {
+    network: NetworkId,
+    block_ms: u64,
+    chain: Chain,
+    pub(crate) bodies: Bodies,
+    index: Index,
+    pub(crate) pool: Pool,
+    pub(crate) committees: Committees,
+    tip: watch::Sender<Tip>,
+    /// Whoever commits holds this, so that tip and pool follow the blocks in their order.
+    commits: Mutex<()>,
+}
+
+/// The last block, and who decides about the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Tip {
+    pub(crate) header: Header,
+    pub(crate) running: Running,
+    pub(crate) validators: Arc<Validators>,
+}
+
+impl Ledger {
+    /// Opens the ledger in a node's folder, or begins it as the network's folder says.
+    pub(crate) fn open(folder: &Path, network: &Network, network_folder: &Path) -> Result<Self, LedgerError> {
+        let contents = Contents::from_bytes(&std::fs::read(network_folder.join("ledger"))?)?;
+        let founded = contents.found(&network.genesis)?;
+        let chain = Chain::open(&folder.join("chain"), CACHE_BYTES, &founded)?;
+        let view = chain.view()?;
+        let tip = read_tip(&view, None)?;
+        let committees = Committees::of_ledger(&view, &tip.running)?;
+        let ledger = network.genesis.ledger.as_ref().expect("founded from it");
+        Ok(Self {
+            network: *network.id(),
+            block_ms: ledger.block_ms.into(),
+            bodies: Bodies::open(&folder.join("undecided"))?,
+            index: Index::open(&folder.join("index.redb"))?,
+            pool: Pool::new(),
+            committees,
+            tip: watch::Sender::new(tip),
+            commits: Mutex::new(()),
+            chain,
+        })
+    }
+
+    /// Whose ledger it is.
+    pub(crate) fn network(&self) -> &NetworkId {
+        &self.network
+    }
+
+    /// Time from block to block that validators aim at, in milliseconds.
+    pub(crate) fn block_ms(&self) -> u64 {
+        self.block_ms
+    }
+
+    /// The ledger after the last block.
+    pub(crate) fn view(&self) -> Result<View, ChainError> {
+        self.chain.view()
+    }
+
+    /// The last block.
+    pub(crate) fn tip(&self) -> Tip {
+        self.tip.borrow().clone()
+    }
+
+    /// Tells of every new last block, or of the last of several.
+    pub(crate) fn tips(&self) -> watch::Receiver<Tip> {
+        self.tip.subscribe()
+    }
+
+    /// Commits a block. If another one came first, nothing happens.
+    pub(crate) fn commit(&self, executed: &Executed, finality: &Finality) -> Result<(), LedgerError> {
+        let _alone = self.lock();
+        self.index.add(executed)?;
+        match self.chain.commit(executed, &finality.to_bytes()) {
+            Ok(()) => self.advance(&executed.block().transactions),
+            Err(ChainError::Parent) => Ok(()), // it was synced meanwhile
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last block is another one, with these transactions.
+    fn advance(&self, included: &[CheckedTransaction]) -> Result<(), LedgerError> {
+        let view = self.view()?;
+        let before = self.tip();
+        if *view.header() == before.header {
+            return Ok(());
+        }
+        let tip = read_tip(&view, Some(&before))?;
+        self.committees.follow(&view, &tip.running)?;
+        self.pool.follow(&view, included)?;
+        self.bodies.forget_until(tip.header.height);
+        self.tip.send_replace(tip);
+        Ok(())
+    }
+}
+
+fn read_tip(view: &View, before: Option<&Tip>) -> Result<Tip, LedgerError> {
+    let state = State::over(view);
+    let running = Running::of(&state)?;
+    let set = validators(&state)?;
+    let same = before.filter(|before| *before.validators.set() == set);
+    let validators = match same {
+        Some(before) => before.validators.clone(),
+        None => Arc::new(Validators::admitted(set)?),
+    };
+    Ok(Tip { header: view.header().clone(), running, validators })
+}

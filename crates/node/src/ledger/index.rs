@@ -1,0 +1,169 @@
+//! What people look up: what became of transactions, whose they are, what happened. It is written before the block is
+//! committed, so that nothing is ever missing; what is written of a block that a crash then kept back is written again.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `receipts` | height | [`Receipts`] in DAG-CBOR |
+//! | `transactions` | transaction id | height ‖ place in the block |
+//! | `history` | account ‖ height ‖ place | nothing |
+//!
+//! Heights and places are eight and four bytes, big-endian.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use holdfast_core::codec;
+use holdfast_ledger::account::AccountId;
+use holdfast_ledger::block::Height;
+use holdfast_ledger::execute::Executed;
+use holdfast_ledger::receipt::{Event, EventPosition, OrderPaid, RECEIPTS_BYTES_MAX, Receipts, Transferred};
+use holdfast_ledger::transaction::TransactionId;
+use redb::{Database, ReadableDatabase, TableDefinition};
+
+type Bytes = &'static [u8];
+
+const RECEIPTS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("receipts");
+const TRANSACTIONS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("transactions");
+const HISTORY: TableDefinition<'_, Bytes, ()> = TableDefinition::new("history");
+
+/// Memory for pages.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// Why the index could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IndexError {
+    #[error("could not use the index of transactions")]
+    Database(#[from] Box<redb::Error>),
+    #[error("the index of transactions is damaged")]
+    Damaged,
+}
+
+fn failed<E: Into<redb::Error>>(error: E) -> IndexError {
+    IndexError::Database(Box::new(error.into()))
+}
+
+/// The index of a node's ledger.
+pub(crate) struct Index(Database);
+
+impl Index {
+    pub(crate) fn open(path: &Path) -> Result<Self, IndexError> {
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(failed)?;
+        let write = database.begin_write().map_err(failed)?;
+        write.open_table(RECEIPTS).map_err(failed)?;
+        write.open_table(TRANSACTIONS).map_err(failed)?;
+        write.open_table(HISTORY).map_err(failed)?;
+        write.commit().map_err(failed)?;
+        Ok(Self(database))
+    }
+
+    /// Writes what became of a block.
+    pub(crate) fn add(&self, executed: &Executed) -> Result<(), IndexError> {
+        let height = executed.block().header.height;
+        let write = self.0.begin_write().map_err(failed)?;
+        {
+            let mut receipts = write.open_table(RECEIPTS).map_err(failed)?;
+            receipts.insert(height.0, &codec::encode(executed.receipts())[..]).map_err(failed)?;
+            let mut transactions = write.open_table(TRANSACTIONS).map_err(failed)?;
+            let mut history = write.open_table(HISTORY).map_err(failed)?;
+            let both = executed.block().transactions.iter().zip(executed.receipts().transactions.iter());
+            for (place, (transaction, receipt)) in (0_u32..).zip(both) {
+                let place = [&height.0.to_be_bytes()[..], &place.to_be_bytes()].concat();
+                transactions.insert(&transaction.id().as_bytes()[..], &place[..]).map_err(failed)?;
+                let accounts = receipt.events.iter().filter_map(concerns).chain([transaction.body().sender]);
+                for account in accounts.collect::<BTreeSet<_>>() {
+                    let key = [&account.key().as_bytes()[..], &place].concat();
+                    history.insert(&key[..], ()).map_err(failed)?;
+                }
+            }
+        }
+        write.commit().map_err(failed)
+    }
+
+    /// What became of the transactions of a block, if it is known.
+    pub(crate) fn receipts(&self, height: Height) -> Result<Option<Receipts>, IndexError> {
+        let read = self.0.begin_read().map_err(failed)?;
+        let table = read.open_table(RECEIPTS).map_err(failed)?;
+        let Some(bytes) = table.get(height.0).map_err(failed)? else { return Ok(None) };
+        codec::decode(bytes.value(), RECEIPTS_BYTES_MAX).map(Some).map_err(|_| IndexError::Damaged)
+    }
+
+    /// Where a transaction stands: its block, and its place in there.
+    pub(crate) fn place(&self, id: &TransactionId) -> Result<Option<EventPosition>, IndexError> {
+        let read = self.0.begin_read().map_err(failed)?;
+        let table = read.open_table(TRANSACTIONS).map_err(failed)?;
+        let place = table.get(&id.as_bytes()[..]).map_err(failed)?;
+        place.map(|place| parse(place.value()).ok_or(IndexError::Damaged)).transpose()
+    }
+
+    /// Places of an account's transactions before one of them, the newest first, at most so many.
+    pub(crate) fn history(
+        &self,
+        account: &AccountId,
+        before: Option<EventPosition>,
+        most: usize,
+    ) -> Result<Vec<EventPosition>, IndexError> {
+        let read = self.0.begin_read().map_err(failed)?;
+        let table = read.open_table(HISTORY).map_err(failed)?;
+        let owner = account.key().as_bytes();
+        let last = EventPosition { height: Height(u64::MAX), index: u32::MAX };
+        let before = before.unwrap_or(last);
+        let end = [&owner[..], &before.height.0.to_be_bytes(), &before.index.to_be_bytes()].concat();
+        let mut found = Vec::new();
+        for entry in table.range::<&[u8]>(&owner[..]..&end[..]).map_err(failed)?.rev().take(most) {
+            let (key, _) = entry.map_err(failed)?;
+            found.push(parse(&key.value()[owner.len()..]).ok_or(IndexError::Damaged)?);
+        }
+        Ok(found)
+    }
+}
+
+/// Whose money an event of a transaction moves, besides the sender's.
+fn concerns(event: &Event) -> Option<AccountId> {
+    match event {
+        Event::Transferred(Transferred { to, .. }) | Event::OrderPaid(OrderPaid { to, .. }) => Some(*to),
+        _ => None,
+    }
+}
+
+fn parse(place: &[u8]) -> Option<EventPosition> {
+    let (height, index) = place.split_first_chunk()?;
+    let index = u32::from_be_bytes(index.try_into().ok()?);
+    Some(EventPosition { height: Height(u64::from_be_bytes(*height)), index })
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_core::id::Amount;
+    use holdfast_ledger::testing::{TestChain, free, owner, rich};
+    use holdfast_ledger::transaction::{Payload, Transfer};
+
+    use super::*;
+
+    #[test]
+    fn transactions_are_found_by_name_and_by_account() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open(&folder.path().join("index.redb")).unwrap();
+        let mut chain = TestChain::new(4, free());
+        let to = AccountId::of(owner(1).public());
+        let pay = Payload::Transfer(Transfer { to, amount: Amount(5) });
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            let transaction = chain.transaction(&rich(), pay.clone());
+            ids.push(transaction.id());
+            let executed = chain.block(1000, vec![transaction]);
+            // Twice, as after a crash.
+            index.add(&executed).unwrap();
+            index.add(&executed).unwrap();
+        }
+        let at = |height| EventPosition { height: Height(height), index: 0 };
+        assert_eq!(index.place(&ids[2]).unwrap(), Some(at(3)));
+        assert_eq!(index.place(&TransactionId::new([7; 32])).unwrap(), None);
+        let receipts = index.receipts(Height(3)).unwrap().unwrap();
+        assert_eq!(receipts.transactions[0].transaction, ids[2]);
+        for account in [to, AccountId::of(rich().public())] {
+            assert_eq!(index.history(&account, None, 3).unwrap(), [at(5), at(4), at(3)]);
+            assert_eq!(index.history(&account, Some(at(3)), 3).unwrap(), [at(2), at(1)]);
+            assert_eq!(index.history(&account, Some(at(1)), 3).unwrap(), []);
+        }
+    }
+}
