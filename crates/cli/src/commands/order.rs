@@ -1,16 +1,19 @@
 //! `order ls|show|renew|cancel`: the orders of an account.
 
+use std::time::Duration;
+
 use clap::Subcommand;
-use holdfast_client::order::{Journal, OrderError, begin_of};
+use holdfast_client::order::{Journal, OrderError, begin_of, epoch_seconds};
 use holdfast_core::id::{Epoch, NetworkId, OrderId};
 use holdfast_ledger::storage::Order;
-use holdfast_proofs::committee::CommitteeRecord;
+use holdfast_proofs::committee::{CommitteeRecord, RETAIN_EPOCHS_MAX};
+use humantime::format_duration;
 use serde_json::{Value, json};
 
 use super::online;
 use super::words::money;
 use crate::args::Common;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::settings;
 
@@ -57,11 +60,29 @@ pub(super) fn epoch_words(epoch: Epoch, record: &CommitteeRecord) -> String {
     format!("epoch {epoch} ({})", begin_of(epoch, record))
 }
 
+/// Why a time is no number of epochs that can be paid.
+pub(super) fn bad_time(time: Duration, record: &CommitteeRecord) -> Failure {
+    let length = epoch_seconds(record);
+    // The running epoch counts, and may end at once.
+    let most = Duration::from_secs(length.saturating_mul(RETAIN_EPOCHS_MAX - 1));
+    let message = match time.is_zero() {
+        true => "nothing is no time to pay for".to_owned(),
+        false => format!(
+            "nobody can promise {} here: epochs of this network last {}, and at most {RETAIN_EPOCHS_MAX} can be \
+             promised, which is {}",
+            format_duration(time),
+            format_duration(Duration::from_secs(length)),
+            format_duration(most)
+        ),
+    };
+    Failure::new(Exit::Usage, "put.time", message)
+}
+
 /// Whether providers keep its piece.
 pub(super) fn state(order: &Order, running: Epoch) -> &'static str {
     match &order.active {
         None => "open",
-        Some(_) if order.until <= running => "ending",
+        Some(_) if order.until.0 <= running.0 + 1 => "ending",
         Some(_) => "active",
     }
 }

@@ -19,17 +19,16 @@ use holdfast_ledger::storage::{Active, Order};
 use holdfast_net::Net;
 use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
 use holdfast_proofs::certificate::ValidCertificate;
-use holdfast_proofs::committee::CommitteeRecord;
 use holdfast_protocol::put::{Offer, Terms};
 use serde_json::json;
 
-use super::{epoch_words, journal};
+use super::{bad_time, epoch_words, journal};
 use crate::args::{Common, amount, duration};
 use crate::commands::key::unlock::KeyArgs;
 use crate::commands::online::{self, turn};
 use crate::commands::put::{bundle, target::Target};
 use crate::commands::words::money;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings;
 
@@ -56,7 +55,7 @@ pub(super) async fn run(args: &RenewArgs, common: &Common, output: &Output) -> R
     let online = online::online(common, output).await?;
     let mut ledger = online.ledger()?;
     let record = online.network.committee.record().clone();
-    let epochs = epochs(args.time, &record)?;
+    let epochs = whole_epochs(args.time, &record).ok_or_else(|| bad_time(args.time, &record))?;
     let journal = journal(online.network.id())?;
     let known = journal.get(&id)?.and_then(|record| record.proof).filter(|path| path.exists());
     if common.dry_run {
@@ -122,13 +121,6 @@ pub(super) async fn run(args: &RenewArgs, common: &Common, output: &Output) -> R
     });
     output.result(&text, "order-renew", object);
     Ok(())
-}
-
-fn epochs(time: Duration, record: &CommitteeRecord) -> Result<u64, Failure> {
-    whole_epochs(time, record).ok_or_else(|| {
-        let message = "--for takes a time from 1s to as long as can be promised, which is 3,660 epochs";
-        Failure::new(Exit::Usage, "put.time", message)
-    })
 }
 
 /// A new promise from the slots, which hold the piece.

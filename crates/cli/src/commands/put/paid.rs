@@ -17,8 +17,8 @@ use tokio::sync::Mutex;
 use super::Online;
 use crate::args::PutArgs;
 use crate::commands::online::turn;
-use crate::commands::order::journal;
-use crate::failure::{Exit, Failure};
+use crate::commands::order::{bad_time, journal};
+use crate::failure::Failure;
 use crate::output::Output;
 
 /// An account that pays for pieces.
@@ -46,7 +46,9 @@ impl Payer {
         time: Duration,
         output: &Output,
     ) -> Result<Self, Failure> {
-        let ledger = online.ledger()?;
+        let mut ledger = online.ledger()?;
+        // Nobody is asked for a passphrase in vain.
+        ledger.running().await?;
         let epochs = epochs(time, online.network.committee.record())?;
         let journal = journal(online.network.id())?;
         let key = args.key.unlock(output).await?;
@@ -112,8 +114,5 @@ impl Payer {
 
 /// How many epochs a time is.
 pub(super) fn epochs(time: Duration, record: &CommitteeRecord) -> Result<u64, Failure> {
-    epochs_for(time, record).ok_or_else(|| {
-        let message = "--for takes a time from 1s to as long as can be promised, which is 3,660 epochs";
-        Failure::new(Exit::Usage, "put.time", message)
-    })
+    epochs_for(time, record).ok_or_else(|| bad_time(time, record))
 }
