@@ -5,6 +5,7 @@
 //! - [`peers`]: what validators send each other, on streams of their own.
 //! - [`sync`]: gets decided blocks from others.
 //! - [`answer`]: answers questions about the ledger.
+//! - [`duties`]: what the node tells the ledger by itself.
 //! - [`committees`]: which members keep pieces in which epoch.
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ use crate::trusted::Trusted;
 pub(crate) mod answer;
 pub(crate) mod bodies;
 pub(crate) mod committees;
+mod duties;
 mod index;
 pub(crate) mod log;
 mod look_up;
@@ -44,6 +46,7 @@ pub(crate) mod validator;
 
 use bodies::Bodies;
 use committees::Committees;
+use duties::Duties;
 use index::{Index, IndexError};
 use log::Log;
 use pool::Pool;
@@ -132,8 +135,14 @@ pub(crate) async fn start(
     let (inbox, received) = mpsc::channel(INBOX);
     let (gossip, passed_on) = mpsc::channel(GOSSIP);
     let (behind, hints) = mpsc::channel(1);
-    let (offences, _seen) = mpsc::channel(OFFENCES);
+    let (offences, seen) = mpsc::channel(OFFENCES);
     let Around { ledger, net, network, node, .. } = around.clone();
+    match folder.account() {
+        Ok(key) => {
+            drop(tasks.spawn(Duties::new(around.clone(), key, gossip.clone()).run(seen, stop.clone())))
+        }
+        Err(error) => tracing::warn!(%error, "this node tells the ledger nothing by itself"),
+    }
     tasks.spawn(answer::serve(ledger.clone(), net.clone(), gossip, tasks.clone(), stop.clone()));
     tasks.spawn(peers::receive(net.clone(), ledger.clone(), inbox, tasks.clone(), stop.clone()));
     tasks.spawn(follow_addresses(network.clone(), around.folder.clone(), stop.clone()));
