@@ -11,6 +11,7 @@
 //! 3. An event `stream` holds nothing but a position: it reads pages as its reader takes them.
 //!
 //! The API is unauthenticated and speaks plain HTTP/1.1: it belongs on loopback ([`LISTEN`]), or behind something that guards it.
+//! Users: docs/api.md.
 
 pub mod document;
 mod gate;

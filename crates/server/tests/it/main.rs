@@ -6,6 +6,7 @@ mod answers;
 mod document;
 mod limits;
 mod lists;
+mod page;
 mod schema;
 mod source;
 mod streams;
