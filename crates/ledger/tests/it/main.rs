@@ -7,6 +7,7 @@ mod blocks;
 mod golden;
 mod pairs;
 mod payloads;
+mod properties;
 mod receipts;
 mod rows;
 #[path = "../../../core/tests/it/wire_type.rs"]
