@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // helpers outside of test functions are test code as well
 
 mod blocks;
+mod failures;
 mod golden;
 mod pairs;
 mod payloads;
