@@ -156,7 +156,7 @@ fn bundle() -> Bundle {
     let header = decided(&network, header(300, &sets[1], &sets[1], state), &sets[1], &[2, 5]);
     Bundle {
         genesis: network.genesis.clone(),
-        proofs: network.proofs.clone(),
+        proofs: network.proofs,
         certificate: certificate(&record),
         committee: record,
         committee_proof: Some(CommitteeProof { header, row }),
