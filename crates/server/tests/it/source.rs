@@ -250,7 +250,7 @@ impl LedgerSource for MemorySource {
                     transaction: Some(receipt.transaction),
                     fee: sent.then_some(transaction.body.fee),
                     failure: receipt.failure,
-                    events: if sent { receipt.events.clone() } else { named(&receipt.events) },
+                    events: if sent { receipt.events.to_vec() } else { named(&receipt.events) },
                 });
                 index += 1;
             }
