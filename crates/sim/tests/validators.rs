@@ -78,6 +78,7 @@ fn validators_agree_and_go_on_in_every_network() {
         "times that all were killed",
         "clocks that jumped",
         "partitions",
+        "partitions in one direction",
         "power cuts",
         "kills",
         "enclaves that failed",

@@ -96,6 +96,12 @@ impl Host {
                     }
                 }
             }
+            // Its vote completes a polka that one validator alone sees, and locks it on a block of which nobody else knows.
+            (Kind::Equivocator, Message::Vote(_)) if shared.chance.one_in(2) => {
+                let mut others: Vec<_> = self.others().collect();
+                let lucky = shared.chance.take(&mut others);
+                self.send(lucky, packet.clone(), shared);
+            }
             (Kind::Withholder, _) => {
                 for to in self.others() {
                     if shared.chance.one_in(3) {
@@ -133,12 +139,8 @@ impl Host {
         match shared.chance.below(6) {
             0 => bad.state = StateRoot::new([0xbd; 32]),
             1 => {
-                bad.seal = self.enclave.sign_anything(&Vote {
-                    height: bad.height,
-                    round: bad.round,
-                    step: Step::Prevote,
-                    block: None,
-                })
+                let vote = Vote { height: bad.height, round: bad.round, step: Step::Prevote, block: None };
+                bad.seal = self.enclave.sign_anything(&vote);
             }
             2 => bad.next_validators = ValidatorsId::new([0xbd; 32]),
             3 => bad.parent = BlockHash::new([0xbd; 32]),

@@ -7,6 +7,15 @@ use holdfast_proofs::header::{BlockHash, Height};
 
 use crate::chance::Chance;
 
+/// A block and its decision.
+#[derive(Clone, Debug)]
+pub struct FinalBlock {
+    /// The bytes of the block.
+    pub block: Rc<[u8]>,
+    /// The bytes of the decision.
+    pub finality: Rc<[u8]>,
+}
+
 /// Something on its way.
 #[derive(Clone, Debug)]
 pub enum Packet {
@@ -18,10 +27,17 @@ pub enum Packet {
     Body(Rc<[u8]>),
     /// Who has final blocks from this height on?
     WantBlocks(Height),
-    /// Final blocks, in their order: each with its decision.
-    Blocks(Vec<(Rc<[u8]>, Rc<[u8]>)>),
+    /// Final blocks, in their order.
+    Blocks(Vec<FinalBlock>),
     /// A transaction for the pool.
     Transaction(Rc<[u8]>),
+}
+
+impl Packet {
+    /// Whether it is a proposal: a list of two, number 1.
+    fn is_proposal(&self) -> bool {
+        matches!(self, Self::Engine(bytes) if bytes.starts_with(&[0x82, 0x01]))
+    }
 }
 
 /// One message in so many arrives twice.
@@ -36,15 +52,24 @@ pub struct Air {
     pub loss: Option<u64>,
     /// Nothing passes between those marked and the others.
     pub far: Option<Vec<bool>>,
+    /// Those marked hear nothing, and are heard.
+    pub deaf: Option<Vec<bool>>,
+    /// Every second proposal is lost, and every fourth other message: some vote for a block, some for none, and few hear enough of
+    /// both.
+    pub muddled: bool,
     /// Whether messages are doubled and delayed for long.
     pub wild: bool,
 }
 
 impl Air {
     /// When a message arrives, as often as it does.
-    pub fn arrivals(&self, from: usize, to: usize, chance: &mut Chance) -> Vec<Duration> {
+    pub fn arrivals(&self, from: usize, to: usize, packet: &Packet, chance: &mut Chance) -> Vec<Duration> {
         let parted = self.far.as_ref().is_some_and(|far| far[from] != far[to]);
-        if parted || self.loss.is_some_and(|loss| chance.one_in(loss)) {
+        let deaf = self.deaf.as_ref().is_some_and(|deaf| deaf[to]);
+        if self.muddled && chance.one_in(if packet.is_proposal() { 2 } else { 4 }) {
+            return Vec::new();
+        }
+        if parted || deaf || self.loss.is_some_and(|loss| chance.one_in(loss)) {
             return Vec::new();
         }
         let copies = if self.wild && chance.one_in(DOUBLED) { 2 } else { 1 };

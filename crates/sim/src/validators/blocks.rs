@@ -26,7 +26,7 @@ use holdfast_proofs::list::ListRoot;
 use holdfast_proofs::validators::Validators;
 use holdfast_proofs::vote::Finality;
 
-use super::air::Packet;
+use super::air::{FinalBlock, Packet};
 use super::host::{Host, Shared};
 
 /// Final blocks in one answer.
@@ -237,18 +237,21 @@ impl Host {
     pub(super) fn give_blocks(&mut self, to: usize, from: Height, shared: &mut Shared) {
         let before = usize::try_from(from.0.saturating_sub(1)).unwrap_or(usize::MAX);
         let chain = self.disk.chain.iter().skip(before).take(BLOCKS_AT_ONCE);
-        let blocks: Vec<_> =
-            chain.map(|(block, finality)| (Rc::clone(block), Rc::from(finality.to_bytes()))).collect();
+        let block = |(block, finality): &(Rc<[u8]>, Finality)| FinalBlock {
+            block: Rc::clone(block),
+            finality: finality.to_bytes().into(),
+        };
+        let blocks: Vec<_> = chain.map(block).collect();
         if !blocks.is_empty() {
             self.send(to, Packet::Blocks(blocks), shared);
         }
     }
 
     /// Final blocks of somebody who is ahead. Nothing of them is believed.
-    pub(super) fn blocks(&mut self, blocks: &[(Rc<[u8]>, Rc<[u8]>)], shared: &mut Shared) {
+    pub(super) fn blocks(&mut self, blocks: &[FinalBlock], shared: &mut Shared) {
         self.blocks_asked = None;
         let mut more = false;
-        for (block, finality) in blocks {
+        for FinalBlock { block, finality } in blocks {
             let (Ok(block), Ok(finality)) = (Block::from_bytes(block), Finality::from_bytes(finality)) else {
                 break;
             };

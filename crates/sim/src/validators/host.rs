@@ -52,7 +52,7 @@ pub enum Event {
         /// In which life of its host.
         life: u32,
         /// The answer.
-        input: Input,
+        input: Box<Input>,
     },
     /// The engine's timer.
     Wake {
@@ -289,7 +289,9 @@ impl Host {
     /// Lets the engine know after a moment.
     pub(super) fn answer(&mut self, input: Input, within_ms: u64, shared: &mut Shared) {
         let delay = Duration::from_micros(200 + shared.chance.below(within_ms * 1000));
-        shared.clock.after(delay, Event::Answer { place: self.place, life: self.life, input });
+        shared
+            .clock
+            .after(delay, Event::Answer { place: self.place, life: self.life, input: Box::new(input) });
     }
 
     fn sign(&mut self, what: &ToSign, shared: &mut Shared) -> Option<holdfast_core::bls::Signature> {
@@ -336,7 +338,7 @@ impl Host {
 
     pub(super) fn send(&mut self, to: usize, packet: Packet, shared: &mut Shared) {
         let from = self.place;
-        for delay in shared.air.arrivals(from, to, &mut shared.chance) {
+        for delay in shared.air.arrivals(from, to, &packet, &mut shared.chance) {
             shared.clock.after(delay, Event::Arrival { from, to, packet: packet.clone() });
         }
     }

@@ -46,10 +46,14 @@ pub enum Fault {
     KillAll(Crash, Duration),
     /// Nothing passes between those marked and the others.
     Part(Vec<bool>),
-    /// The partition ends.
+    /// Those marked hear nothing, and are heard.
+    Deafen(Vec<bool>),
+    /// Everybody can hear everybody again.
     Join,
     /// One message in so many is lost from now on.
     Lose(Option<u64>),
+    /// Proposals above all are lost from now on, or no longer.
+    Muddle(bool),
     /// A clock jumps to be so many milliseconds ahead.
     Jump(usize, i64),
     /// All faults end.
@@ -114,9 +118,11 @@ impl Plan {
         if chance.one_in(3) {
             plan.faults.push((at(chance), Fault::KillAll(how(chance), away(chance))));
         }
-        for _ in 0..chance.below(3) {
+        for _ in 0..chance.below(4) {
             let begins = at(chance);
-            plan.faults.push((begins, Fault::Part((0..size).map(|_| chance.one_in(2)).collect())));
+            let marked = (0..size).map(|_| chance.one_in(2)).collect();
+            let fault = if chance.one_in(2) { Fault::Part(marked) } else { Fault::Deafen(marked) };
+            plan.faults.push((begins, fault));
             plan.faults
                 .push((begins + chance.time(Duration::from_secs(1)..=Duration::from_secs(6)), Fault::Join));
         }
@@ -125,6 +131,11 @@ impl Plan {
             let begins = at(chance);
             plan.faults.push((begins, Fault::Lose(Some(2 + chance.below(2)))));
             plan.faults.push((begins + Duration::from_secs(3), Fault::Lose(Some(20))));
+        }
+        for _ in 0..chance.below(3) {
+            let begins = at(chance);
+            plan.faults.push((begins, Fault::Muddle(true)));
+            plan.faults.push((begins + Duration::from_secs(5), Fault::Muddle(false)));
         }
         for place in 0..size {
             let skew = i64::try_from(chance.below(800)).expect("small") - 400;
@@ -243,7 +254,7 @@ impl Run {
                     self.with(to, |host, shared| host.arrived(from, packet, shared));
                 }
                 Event::Answer { place, life, input } if self.hosts[place].life == life => {
-                    self.with(place, |host, shared| host.tell(input, shared));
+                    self.with(place, |host, shared| host.tell(*input, shared));
                 }
                 Event::Wake { place, life, number } if self.hosts[place].life == life => {
                     self.with(place, |host, shared| host.woken(number, shared));
@@ -310,7 +321,12 @@ impl Run {
                 self.shared.trace.count("partitions");
                 self.shared.air.far = Some(far);
             }
-            Fault::Join => self.shared.air.far = None,
+            Fault::Deafen(deaf) => {
+                self.shared.trace.count("partitions in one direction");
+                self.shared.air.deaf = Some(deaf);
+            }
+            Fault::Join => (self.shared.air.far, self.shared.air.deaf) = (None, None),
+            Fault::Muddle(muddled) => self.shared.air.muddled = muddled,
             Fault::Lose(loss) => self.shared.air.loss = loss,
             Fault::Jump(place, ahead_ms) => {
                 if ahead_ms.abs() > 1000 {
@@ -350,7 +366,7 @@ impl Run {
         let mut rows = BTreeMap::new();
         for host in self.honest() {
             let found = (host.disk.ledger.header().state, all_rows(host));
-            if *rows.entry(host.height()).or_insert_with(|| found.clone()) != found {
+            if *rows.entry(host.height()).or_insert(found) != found {
                 findings.push(format!("v{} has other rows at {}", host.place, host.height()));
             }
         }

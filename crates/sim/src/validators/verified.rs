@@ -9,10 +9,12 @@ use holdfast_consensus::authority::{Pairing, Verify};
 use holdfast_core::bls::{self, BlsError};
 use holdfast_proofs::validators::{ValidatorSet, Validators, ValidatorsId};
 
+type Found = BTreeMap<[u8; 32], Result<(), BlsError>>;
+
 /// What the checks of one run came to. Clones share it.
 #[derive(Clone, Default)]
 pub struct Verified {
-    signatures: Rc<RefCell<BTreeMap<[u8; 32], Result<(), BlsError>>>>,
+    signatures: Rc<RefCell<Found>>,
     sets: Rc<RefCell<BTreeMap<ValidatorsId, Arc<Validators>>>>,
 }
 
