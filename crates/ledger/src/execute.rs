@@ -3,6 +3,7 @@
 //! A proposer fills in a [`Draft`] and gets the whole block; everybody else gets a block and checks that the same
 //! execution gives the same header. What comes out, [`Executed`], is the only thing that a database takes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use holdfast_core::Fault;
@@ -14,6 +15,7 @@ use crate::block::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BlockTime, CheckedBl
 use crate::list::ListRoot;
 use crate::params::Params;
 use crate::receipt::{Event, Failure, Receipt, Receipts, Rewarded};
+use crate::received::ReceivedBlock;
 use crate::state::{Changes, Rows, RowsError, State};
 use crate::supply::{Supply, reward};
 use crate::transaction::{CheckedTransaction, Payload};
@@ -133,12 +135,22 @@ pub struct Executed {
     changes: Changes,
     tree: TreeChanges,
     receipts: Receipts,
+    /// The block's encoding, if it came as one.
+    bytes: Option<Vec<u8>>,
 }
 
 impl Executed {
     /// The block.
     pub fn block(&self) -> &CheckedBlock {
         &self.block
+    }
+
+    /// The block's encoding, as it was received or as it will be sent.
+    pub fn block_bytes(&self) -> Cow<'_, [u8]> {
+        match &self.bytes {
+            Some(bytes) => bytes.into(),
+            None => self.block.to_bytes().into(),
+        }
     }
 
     /// Rows that it changes.
@@ -188,7 +200,7 @@ pub fn propose(
         receipts: receipts.root(),
         state: tree.root(),
     };
-    Ok(Executed { block: CheckedBlock { header, transactions }, changes, tree, receipts })
+    Ok(Executed { block: CheckedBlock { header, transactions }, changes, tree, receipts, bytes: None })
 }
 
 /// Checks a block that somebody else made.
@@ -205,6 +217,15 @@ pub fn check(parent: Parent<'_>, block: CheckedBlock) -> Result<Executed, BlockE
         None => Ok(executed),
         Some(what) => Err(BlockError::Header { what }),
     }
+}
+
+/// Checks a block that somebody else sent, and keeps its bytes.
+///
+/// # Errors
+/// See [`BlockError`].
+pub fn check_received(parent: Parent<'_>, received: ReceivedBlock) -> Result<Executed, BlockError> {
+    let (block, bytes) = received.into_parts();
+    Ok(Executed { bytes: Some(bytes), ..check(parent, block)? })
 }
 
 fn first_difference(ours: &Header, theirs: &Header) -> Option<&'static str> {

@@ -14,6 +14,7 @@ pub mod list;
 pub mod memory;
 pub mod params;
 pub mod receipt;
+pub mod received;
 pub mod state;
 pub mod supply;
 pub mod transaction;

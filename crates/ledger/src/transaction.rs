@@ -100,11 +100,20 @@ impl Transaction {
     /// See [`TransactionError`].
     pub fn check(self, network: &NetworkId) -> Result<CheckedTransaction, TransactionError> {
         let bytes = self.to_bytes();
+        self.check_encoded(&bytes, network)
+    }
+
+    /// The same for one whose encoding is at hand.
+    pub(crate) fn check_encoded(
+        self,
+        bytes: &[u8],
+        network: &NetworkId,
+    ) -> Result<CheckedTransaction, TransactionError> {
         if bytes.len() > TRANSACTION_BYTES_MAX {
             return Err(DecodeError::TooLong { bytes: bytes.len(), max: TRANSACTION_BYTES_MAX }.into());
         }
         self.body.sender.key().verify(&self.body.signing_input(network), &self.signature)?;
-        let id = TransactionId::new(*blake3::hash(&bytes).as_bytes());
+        let id = TransactionId::new(*blake3::hash(bytes).as_bytes());
         Ok(CheckedTransaction { transaction: self, id, bytes: bytes.len() })
     }
 }
