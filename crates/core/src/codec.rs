@@ -76,6 +76,13 @@ impl<T, const MAX: usize> Bounded<T, MAX> {
     }
 }
 
+impl<T, const MAX: usize> Default for Bounded<T, MAX> {
+    /// No entries.
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
 impl<T, const MAX: usize> std::ops::Deref for Bounded<T, MAX> {
     type Target = [T];
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use holdfast_core::Fault;
+use holdfast_core::codec::Bounded;
 use holdfast_core::id::Amount;
 
 use crate::account::AccountId;
@@ -246,7 +247,7 @@ fn run(
     transactions: &[CheckedTransaction],
 ) -> Result<Receipts, BlockError> {
     let params = Params::of(state)?;
-    let mut receipts = Receipts::default();
+    let mut receipts = Vec::with_capacity(transactions.len());
     let mut fees = Amount::ZERO;
     for (index, transaction) in transactions.iter().enumerate() {
         let receipt = match apply(state, &params, height, transaction) {
@@ -255,10 +256,13 @@ fn run(
             Err(Refused::Rows(error)) => return Err(error.into()),
         };
         fees = fees.plus(transaction.body().fee).expect("fees were paid, so they are less than all money");
-        receipts.transactions.push(receipt);
+        receipts.push(receipt);
     }
-    receipts.events = vec![pay_proposer(state, height, proposer, fees)?];
-    Ok(receipts)
+    let events = vec![pay_proposer(state, height, proposer, fees)?];
+    Ok(Receipts {
+        transactions: Bounded::new(receipts).expect("one for each transaction, which were counted"),
+        events: Bounded::new(events).expect("one event"),
+    })
 }
 
 /// Why a transaction left no trace.
@@ -300,6 +304,7 @@ fn apply(
             Some(failure)
         }
     };
+    let events = Bounded::new(events).expect("payloads are bounded in what they bring about");
     Ok(Receipt { transaction: transaction.id(), failure, events })
 }
 

@@ -1,14 +1,22 @@
 //! What became of transactions, and what happened on the ledger.
 
+use holdfast_core::codec::Bounded;
 use holdfast_core::id::Amount;
 use holdfast_core::tagged_enum;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::account::AccountId;
-use crate::block::Height;
+use crate::block::{BLOCK_TRANSACTIONS_MAX, Height};
 use crate::list::ListRoot;
 use crate::transaction::TransactionId;
+
+/// Most events of a transaction. What a payload may list is bounded so that it never brings about more.
+pub const EVENTS_MAX: usize = 16;
+/// Most events at the end of a block. What is due at a height is spread so that there are never more.
+pub const BLOCK_EVENTS_MAX: usize = 4096;
+/// Longest encoding of what became of a block, in bytes: with the most of everything, events have 112 on average.
+pub const RECEIPTS_BYTES_MAX: usize = 64 << 20;
 
 /// Why the payload of a transaction had no effect. Its fee is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -89,16 +97,16 @@ pub struct Receipt {
     /// Null if it did what it says.
     pub failure: Option<Failure>,
     /// What it brought about; nothing if it failed.
-    pub events: Vec<Event>,
+    pub events: Bounded<Event, EVENTS_MAX>,
 }
 
 /// What became of a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Receipts {
     /// In the order of the transactions.
-    pub transactions: Vec<Receipt>,
+    pub transactions: Bounded<Receipt, BLOCK_TRANSACTIONS_MAX>,
     /// What happened at the end of the block.
-    pub events: Vec<Event>,
+    pub events: Bounded<Event, BLOCK_EVENTS_MAX>,
 }
 
 /// Where an event stands: who has seen one has seen it, however often it is told.
@@ -119,6 +127,39 @@ impl Receipts {
 
     /// All events of the block, in order.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
-        self.transactions.iter().flat_map(|receipt| &receipt.events).chain(&self.events)
+        self.transactions.iter().flat_map(|receipt| receipt.events.iter()).chain(self.events.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_core::codec::{decode, encode};
+    use holdfast_core::ed25519::PublicKey;
+
+    use super::*;
+
+    fn event() -> Event {
+        let account = AccountId::of(PublicKey::new([0xff; 32]));
+        Event::Transferred(Transferred { from: account, to: account, amount: Amount(u128::MAX) })
+    }
+
+    /// The longest receipts that there can be are accepted, and one event or receipt more is not.
+    #[test]
+    fn receipts_are_bounded() {
+        let full = Receipt {
+            transaction: TransactionId::new([0xff; 32]),
+            failure: Some(Failure::Nothing),
+            events: Bounded::new(vec![event(); EVENTS_MAX]).unwrap(),
+        };
+        let bytes = encode(&full).len() * BLOCK_TRANSACTIONS_MAX + encode(&event()).len() * BLOCK_EVENTS_MAX;
+        assert!(bytes + 16 <= RECEIPTS_BYTES_MAX, "{bytes}");
+
+        let long = encode(&(full.transaction, full.failure, vec![event(); EVENTS_MAX + 1]));
+        assert!(decode::<Receipt>(&long, RECEIPTS_BYTES_MAX).is_err());
+        let few = Receipts { transactions: Bounded::new(vec![full]).unwrap(), ..Receipts::default() };
+        assert_eq!(decode(&encode(&few), RECEIPTS_BYTES_MAX), Ok(few));
+        let none: Vec<Receipt> = Vec::new();
+        let long = encode(&(none, vec![event(); BLOCK_EVENTS_MAX + 1]));
+        assert!(decode::<Receipts>(&long, RECEIPTS_BYTES_MAX).is_err());
     }
 }
