@@ -1,253 +1,250 @@
-//! The ledger on disk: rows, the state tree, headers and blocks in one database, one atomic commit for each block.
+//! The ledger on disk: blocks in one database, rows and the state tree in another.
 //!
-//! | table | key | value |
-//! |---|---|---|
-//! | `rows` | table number ‖ key | the row in DAG-CBOR |
-//! | `pages` | path, a byte for every four bits | [`Page`] |
-//! | `headers` | height | [`Header`] in DAG-CBOR |
-//! | `blocks` | height | the block as it travels; genesis has none |
-//! | `tip` | `""` | height ‖ what stands at the top of the tree |
+//! A block is *committed* once it is durable in `blocks.redb`. What it changes stays in memory, where everybody sees it at
+//! once, and now and then a *save* makes all of it durable in `state.redb`. After a crash the state stands where it was
+//! saved, and opening the ledger executes the blocks behind it again.
+//!
+//! ```text
+//! blocks.redb   genesis ─ 1 ─ 2 ─ … ─ 40 ─ 41 ─ 42      every block durable, in order
+//! state.redb                          40                the last save
+//! memory                                   41 ─ 42      lost by a crash, executed again
+//! ```
 //!
 //! Whoever reads has a [`View`]: the ledger after one block, whatever is committed meanwhile.
-//! Specification: docs/spec/ledger.md, "On disk".
+//! Specification: docs/spec/ledger.md, "On disk". Decision: docs/adr/011-two-databases.md.
 
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use holdfast_core::codec;
-use holdfast_ledger::block::{Header, Height};
-use holdfast_ledger::execute::{Executed, Parent};
+use holdfast_core::id::NetworkId;
+use holdfast_ledger::block::{BlockHash, CheckedBlock, Header, Height};
+use holdfast_ledger::execute::Executed;
 use holdfast_ledger::genesis::Founded;
-use holdfast_ledger::state::{Changes, RowKey, Rows, RowsError};
-use holdfast_ledger::tree::{Child, Page, PageKey, Pages, TreeChanges};
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
+use redb::Database;
 
+mod error;
+mod history;
 mod import;
+mod overlay;
+mod pipeline;
+mod rows;
+mod state;
+mod view;
 
+pub use error::ChainError;
+use error::failed;
+pub use history::FINALITY_BYTES_MAX;
+use history::{Body, Entry, History};
 pub use import::{ImportError, import};
+use rows::StateFile;
+use state::{State, Step};
+pub use view::View;
 
 type Bytes = &'static [u8];
 
-const ROWS: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("rows");
-const PAGES: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("pages");
-const HEADERS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("headers");
-const BLOCKS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("blocks");
-const TIP: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("tip");
+/// Most blocks that are executed again after a crash. Empty blocks cost little to execute and as much as others to save.
+const SAVE_BLOCKS: u32 = 64;
+/// Bytes of blocks after which the state is saved: what two processors execute again in some eight seconds.
+const SAVE_BYTES: usize = 32 << 20;
 
-/// Longest header, in bytes.
-const HEADER_BYTES_MAX: usize = 4 << 10;
-
-/// Why the ledger on disk could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ChainError {
-    /// The database failed.
-    #[error("could not {what} the ledger's database")]
-    Database {
-        /// What was tried.
-        what: &'static str,
-        /// Why it failed.
-        source: Box<redb::Error>,
-    },
-    /// Something in it was not written by this program.
-    #[error("the ledger's database is damaged: {0}")]
-    Damaged(&'static str),
-    /// It belongs to another network.
-    #[error("the ledger in this folder began with another genesis")]
-    Genesis,
-    /// The block was executed on another one than the last.
-    #[error("the block does not follow the last one")]
-    Parent,
+/// How often a save begins: when one of these is reached. While it goes on, as much may come again, and no more.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    blocks: u32,
+    /// Of blocks.
+    bytes: usize,
+    /// Of memory that changes take.
+    memory: usize,
 }
 
-fn failed<E: Into<redb::Error>>(what: &'static str) -> impl Fn(E) -> ChainError {
-    move |error| ChainError::Database { what, source: Box::new(error.into()) }
+/// Of a ledger's memory, an eighth is for pages of its blocks, which are mostly written once and read by whoever syncs;
+/// two eighths for pages of its state; and the rest for changes, of which there are two parts while one is saved. They are
+/// worth most: what is changed twice before a save is written once.
+const MEMORY_SHARES: usize = 8;
+
+/// A ledger on disk. One process has it open at a time. It is saved when it is dropped.
+pub struct Chain {
+    history: History,
+    state: State,
+    pace: Pace,
+    /// `None` after a commit that failed, of which nobody knows how far it came.
+    tip: Mutex<Option<Tip>>,
 }
 
-/// A ledger on disk. One process has it open at a time.
-pub struct Chain(Database);
+/// The last block.
+struct Tip {
+    hash: BlockHash,
+    unsaved: Unsaved,
+}
+
+/// Blocks that no save has begun with.
+#[derive(Clone, Copy, Default)]
+struct Unsaved {
+    blocks: u32,
+    bytes: usize,
+}
 
 impl Chain {
-    /// Opens the ledger in a file, or begins it with genesis. `cache_bytes` of memory hold pages of the database.
+    /// Opens the ledger in a folder, or begins it with genesis. It takes about `memory_bytes` of memory.
+    ///
+    /// After a crash this executes again what was not saved, as [`import`] would.
     ///
     /// # Errors
     /// If it cannot be opened, or began with another genesis.
-    pub fn open(path: &Path, cache_bytes: usize, founded: &Founded) -> Result<Self, ChainError> {
-        let database = Database::builder().set_cache_size(cache_bytes).create(path);
-        let chain = Self(database.map_err(failed("open"))?);
-        match chain.genesis()? {
-            Some(header) if header == founded.header => Ok(chain),
-            Some(_) => Err(ChainError::Genesis),
-            None => {
-                chain.write(&founded.header, None, &founded.changes, &founded.tree)?;
-                Ok(chain)
+    pub fn open(folder: &Path, memory_bytes: usize, founded: &Founded) -> Result<Self, ChainError> {
+        fs::create_dir_all(folder).map_err(ChainError::Folder)?;
+        let share = memory_bytes / MEMORY_SHARES;
+        let blocks = open_database(folder, "blocks.redb", share)?;
+        let state = open_database(folder, "state.redb", 2 * share)?;
+        let memory = (memory_bytes - 3 * share) / 2;
+        Self::over(blocks, state, founded, Pace { blocks: SAVE_BLOCKS, bytes: SAVE_BYTES, memory })
+    }
+
+    /// The ledger in two databases.
+    fn over(blocks: Database, state: Database, founded: &Founded, pace: Pace) -> Result<Self, ChainError> {
+        let history = History::new(blocks);
+        match history.read()? {
+            None => history.append(&Entry { header: &founded.header, body: None })?,
+            Some(view) if view.header(Height(0))?.as_ref() == Some(&founded.header) => {}
+            Some(_) => return Err(ChainError::Genesis),
+        }
+        let Founded { header, changes, tree } = founded;
+        let state = State::open(StateFile::new(state), Step { height: header.height, changes, tree })?;
+        let chain = Self { history, state, pace, tip: Mutex::new(None) };
+        let unsaved = chain.catch_up(&NetworkId::new(*founded.header.parent.as_bytes()))?;
+        let hash = chain.view()?.header().hash();
+        *chain.lock() = Some(Tip { hash, unsaved });
+        Ok(chain)
+    }
+
+    /// Executes the blocks that came after the last save.
+    fn catch_up(&self, network: &NetworkId) -> Result<Unsaved, ChainError> {
+        let history = self.history.read()?.ok_or(ChainError::Damaged("there is no genesis"))?;
+        let last = history.last()?.height;
+        let first = self.view()?.header().height.0 + 1;
+        if first > last.0 {
+            return Ok(Unsaved::default());
+        }
+        if history.block(Height(first))?.is_none() {
+            return Err(ChainError::Missing { height: Height(first) });
+        }
+        let blocks = (first..=last.0)
+            .map(|height| Ok((history.block(Height(height))?.unwrap_or_default(), Vec::new())));
+        let mut unsaved = Unsaved::default();
+        let take = |executed: &Executed, _: &[u8]| {
+            unsaved = self.apply(unsaved, executed, executed.block_bytes().len())?;
+            Ok(())
+        };
+        // They were final when they were committed.
+        let verify = |_: &Header, _: &CheckedBlock, _: &[u8]| Ok::<(), Infallible>(());
+        pipeline::run(self, network, blocks, &verify, take, |_| {}).map_err(|error| match error {
+            ImportError::Chain(error) => error,
+            ImportError::Block { at, source } => {
+                ChainError::Replay { height: Height(first + at), source: Some(Box::new(source)) }
             }
-        }
+            ImportError::Malformed { at, .. } | ImportError::Finality { at, .. } => {
+                ChainError::Replay { height: Height(first + at), source: None }
+            }
+        })?;
+        Ok(unsaved)
     }
 
-    fn genesis(&self) -> Result<Option<Header>, ChainError> {
-        let read = self.0.begin_read().map_err(failed("read"))?;
-        match read.open_table(HEADERS) {
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(failed("read")(error)),
-            Ok(headers) => header(&headers, Height(0)),
-        }
-    }
-
-    /// The ledger as it is now.
+    /// The ledger as it is now, which a crash may take back to the last save until it is opened again.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn view(&self) -> Result<View, ChainError> {
-        View::of(&self.0.begin_read().map_err(failed("read"))?)
+        // In this order, for a block is in the history before it is in the state.
+        let state = self.state.view()?;
+        let history = self.history.read()?.ok_or(ChainError::Damaged("there is no genesis"))?;
+        View::new(state, history)
     }
 
-    /// Takes the next block: when this returns, the block and all that it changes are on stable storage.
+    /// Takes the next block and what shows that it is final, of which nothing is checked here: when this returns, both are
+    /// on stable storage, and a view shows what the block changes.
     ///
     /// # Errors
-    /// If it follows another block than the last, or cannot be written; then nothing has changed.
-    pub fn commit(&self, executed: &Executed) -> Result<(), ChainError> {
-        let block = executed.block();
-        if self.view()?.header.hash() != block.header.parent {
-            return Err(ChainError::Parent);
+    /// If it follows another block than the last, or `finality` has more than [`FINALITY_BYTES_MAX`] bytes; then nothing
+    /// has changed. If it cannot be written, the block may be there or not, which opening the ledger again will show, and
+    /// nothing else is committed before.
+    pub fn commit(&self, executed: &Executed, finality: &[u8]) -> Result<(), ChainError> {
+        if finality.len() > FINALITY_BYTES_MAX {
+            return Err(ChainError::Finality { bytes: finality.len(), max: FINALITY_BYTES_MAX });
         }
-        let bytes = block.to_bytes();
-        self.write(&block.header, Some(&bytes), executed.changes(), executed.tree())
-    }
-
-    fn write(
-        &self,
-        header: &Header,
-        block: Option<&[u8]>,
-        changes: &Changes,
-        tree: &TreeChanges,
-    ) -> Result<(), ChainError> {
-        let write = self.0.begin_write().map_err(failed("write"))?;
-        fill(&write, header, block, changes, tree).map_err(failed("write"))?;
-        write.commit().map_err(failed("write"))
-    }
-}
-
-fn fill(
-    write: &WriteTransaction,
-    header: &Header,
-    block: Option<&[u8]>,
-    changes: &Changes,
-    tree: &TreeChanges,
-) -> Result<(), redb::Error> {
-    let mut rows = write.open_table(ROWS)?;
-    for (key, row) in changes {
-        match row {
-            Some(row) => rows.insert(key.as_bytes(), &row[..])?,
-            None => rows.remove(key.as_bytes())?,
+        let header = &executed.block().header;
+        let mut guard = self.lock();
+        let unsaved = match &*guard {
+            Some(tip) if tip.hash == header.parent => tip.unsaved,
+            Some(_) => return Err(ChainError::Parent),
+            None => return Err(ChainError::Stopped),
         };
-    }
-    let mut pages = write.open_table(PAGES)?;
-    for (key, page) in &tree.pages {
-        match page {
-            Some(page) => pages.insert(key.as_bytes(), &page.to_bytes()[..])?,
-            None => pages.remove(key.as_bytes())?,
-        };
-    }
-    let height = header.height.0;
-    write.open_table(HEADERS)?.insert(height, &codec::encode(header)[..])?;
-    let mut blocks = write.open_table(BLOCKS)?;
-    if let Some(block) = block {
-        blocks.insert(height, block)?;
-    }
-    let mut tip = height.to_be_bytes().to_vec();
-    tree.top.write(&mut tip);
-    write.open_table(TIP)?.insert(&b""[..], &tip[..])?;
-    Ok(())
-}
-
-fn header(table: &ReadOnlyTable<u64, Bytes>, height: Height) -> Result<Option<Header>, ChainError> {
-    let Some(bytes) = table.get(height.0).map_err(failed("read"))? else { return Ok(None) };
-    let header = codec::decode(bytes.value(), HEADER_BYTES_MAX);
-    header.map(Some).map_err(|_| ChainError::Damaged("a header cannot be read"))
-}
-
-/// The ledger after one block.
-pub struct View {
-    header: Header,
-    top: Child,
-    rows: ReadOnlyTable<Bytes, Bytes>,
-    pages: ReadOnlyTable<Bytes, Bytes>,
-    headers: ReadOnlyTable<u64, Bytes>,
-    blocks: ReadOnlyTable<u64, Bytes>,
-}
-
-impl View {
-    fn of(read: &ReadTransaction) -> Result<Self, ChainError> {
-        let open = |table| read.open_table(table).map_err(failed("read"));
-        let headers = read.open_table(HEADERS).map_err(failed("read"))?;
-        let tip = open(TIP)?.get(&b""[..]).map_err(failed("read"))?;
-        let tip = tip.ok_or(ChainError::Damaged("there is no last block"))?;
-        let (height, top) = parse_tip(tip.value()).ok_or(ChainError::Damaged("the tip cannot be read"))?;
-        let header = header(&headers, height)?.ok_or(ChainError::Damaged("the last header is missing"))?;
-        let blocks = read.open_table(BLOCKS).map_err(failed("read"))?;
-        Ok(Self { header, top, rows: open(ROWS)?, pages: open(PAGES)?, headers, blocks })
+        *guard = None;
+        let block = executed.block_bytes();
+        self.history.append(&Entry { header, body: Some(Body { block: &block, finality }) })?;
+        let unsaved = self.apply(unsaved, executed, block.len())?;
+        *guard = Some(Tip { hash: header.hash(), unsaved });
+        Ok(())
     }
 
-    /// The header of the last block.
-    pub fn header(&self) -> &Header {
-        &self.header
+    /// Lets the state take a block that is durable.
+    fn apply(&self, unsaved: Unsaved, executed: &Executed, bytes: usize) -> Result<Unsaved, ChainError> {
+        let height = executed.block().header.height;
+        self.state.take(Step { height, changes: executed.changes(), tree: executed.tree() });
+        let Unsaved { blocks, bytes } = Unsaved { blocks: unsaved.blocks + 1, bytes: unsaved.bytes + bytes };
+        let Pace { blocks: blocks_max, bytes: bytes_max, memory } = self.pace;
+        if blocks < blocks_max && bytes < bytes_max && self.state.unsaved_bytes() < memory {
+            return Ok(Unsaved { blocks, bytes });
+        }
+        self.state.begin_save()?;
+        Ok(Unsaved::default())
     }
 
-    /// What the next block follows.
-    pub fn parent(&self) -> Parent<'_> {
-        Parent { header: &self.header, rows: self, pages: self }
-    }
-
-    /// The header at a height, if there is one.
+    /// Saves the state, so that opening the ledger executes nothing again.
     ///
     /// # Errors
-    /// If it cannot be read.
-    pub fn header_at(&self, height: Height) -> Result<Option<Header>, ChainError> {
-        header(&self.headers, height)
+    /// If it cannot be written.
+    pub fn save(&self) -> Result<(), ChainError> {
+        let mut guard = self.lock();
+        let tip = guard.as_mut().ok_or(ChainError::Stopped)?;
+        tip.unsaved = Unsaved::default();
+        self.state.begin_save()?;
+        self.state.end_save()
     }
 
-    /// The bytes of the block at a height, if there is one.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub fn block_at(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
-        let block = self.blocks.get(height.0).map_err(failed("read"))?;
-        Ok(block.map(|bytes| bytes.value().to_vec()))
-    }
-}
-
-fn parse_tip(bytes: &[u8]) -> Option<(Height, Child)> {
-    let (height, top) = bytes.split_first_chunk()?;
-    let (top, rest) = Child::read(top)?;
-    rest.is_empty().then_some((Height(u64::from_be_bytes(*height)), top))
-}
-
-impl Rows for View {
-    fn get(&self, key: &RowKey) -> Result<Option<Vec<u8>>, RowsError> {
-        let row = self.rows.get(key.as_bytes()).map_err(RowsError::new)?;
-        Ok(row.map(|row| row.value().to_vec()))
-    }
-
-    fn after(&self, key: &RowKey) -> Result<Option<(RowKey, Vec<u8>)>, RowsError> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let mut range =
-            self.rows.range::<&[u8]>((Excluded(key.as_bytes()), Unbounded)).map_err(RowsError::new)?;
-        let Some(next) = range.next() else { return Ok(None) };
-        let (key, row) = next.map_err(RowsError::new)?;
-        let key = RowKey::from_bytes(key.value().to_vec());
-        Ok(key.map(|key| (key, row.value().to_vec())))
+    fn lock(&self) -> MutexGuard<'_, Option<Tip>> {
+        self.tip.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pages for View {
-    fn page(&self, key: &PageKey) -> Result<Option<Page>, RowsError> {
-        let Some(bytes) = self.pages.get(key.as_bytes()).map_err(RowsError::new)? else { return Ok(None) };
-        let page = Page::from_bytes(bytes.value());
-        page.map(Some).ok_or_else(|| RowsError::new("a page of the state tree cannot be read"))
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // What is not saved is executed again.
+        let _ = self.save();
+        let _ = self.state.end_save();
     }
+}
 
-    fn top(&self) -> Result<Child, RowsError> {
-        Ok(self.top)
+/// Opens a database of a folder, or makes it. One that is half made, which no program could open, never has its name.
+fn open_database(folder: &Path, name: &str, cache_bytes: usize) -> Result<Database, ChainError> {
+    let path = folder.join(name);
+    if !path.try_exists().map_err(ChainError::Folder)? {
+        let new = folder.join(format!("{name}.new"));
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(ChainError::Folder(error)),
+            _ => {}
+        }
+        drop(Database::create(&new).map_err(failed("make"))?);
+        let name_it = || {
+            File::open(&new)?.sync_all()?;
+            fs::rename(&new, &path)?;
+            File::open(folder)?.sync_all()
+        };
+        name_it().map_err(ChainError::Folder)?;
     }
+    Database::builder().set_cache_size(cache_bytes).open(path).map_err(failed("open"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,117 @@
+//! `blocks.redb`: what was decided, never to change. A block is committed once it is durable in here.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `headers` | height | [`Header`] in DAG-CBOR |
+//! | `blocks` | height | the block as it travels; genesis has none |
+//! | `finality` | height | what shows that the block is final; genesis has none |
+
+use holdfast_core::codec;
+use holdfast_ledger::block::{Header, Height};
+use holdfast_ledger::received::HEADER_BYTES_MAX;
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::Bytes;
+use crate::error::{ChainError, failed};
+
+type ByHeight = TableDefinition<'static, u64, Bytes>;
+
+const HEADERS: ByHeight = TableDefinition::new("headers");
+const BLOCKS: ByHeight = TableDefinition::new("blocks");
+const FINALITY: ByHeight = TableDefinition::new("finality");
+
+/// Longest certificate of finality, in bytes: a signature that is a sum, and a bit for each of some thousand validators.
+pub const FINALITY_BYTES_MAX: usize = 8 << 10;
+
+/// Blocks and headers on disk.
+pub(crate) struct History(Database);
+
+/// A block, ready to be written.
+pub(crate) struct Entry<'a> {
+    pub(crate) header: &'a Header,
+    /// Genesis has none.
+    pub(crate) body: Option<Body<'a>>,
+}
+
+/// What comes with a header.
+pub(crate) struct Body<'a> {
+    pub(crate) block: &'a [u8],
+    pub(crate) finality: &'a [u8],
+}
+
+impl History {
+    pub(crate) fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    /// Makes a block durable. Its parent is durable, as the caller knows.
+    ///
+    /// The allocator's state goes with every commit, so that opening after a crash does not read all of history.
+    pub(crate) fn append(&self, entry: &Entry<'_>) -> Result<(), ChainError> {
+        let fill = || -> Result<(), redb::Error> {
+            let mut write = self.0.begin_write()?;
+            write.set_quick_repair(true);
+            let height = entry.header.height.0;
+            write.open_table(HEADERS)?.insert(height, &codec::encode(entry.header)[..])?;
+            // Genesis makes the tables, so that whoever reads finds them.
+            let (mut blocks, mut finality) = (write.open_table(BLOCKS)?, write.open_table(FINALITY)?);
+            if let Some(body) = &entry.body {
+                blocks.insert(height, body.block)?;
+                finality.insert(height, body.finality)?;
+            }
+            drop((blocks, finality));
+            write.commit()?;
+            Ok(())
+        };
+        fill().map_err(failed("write"))
+    }
+
+    /// What is durable now, or `None` if there is nothing yet.
+    pub(crate) fn read(&self) -> Result<Option<HistoryView>, ChainError> {
+        let read = self.0.begin_read().map_err(failed("read"))?;
+        let headers = match read.open_table(HEADERS) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            headers => headers.map_err(failed("read"))?,
+        };
+        let open = |table| read.open_table(table).map_err(failed("read"));
+        Ok(Some(HistoryView { headers, blocks: open(BLOCKS)?, finality: open(FINALITY)? }))
+    }
+}
+
+/// Blocks and headers, as they were at one time.
+pub(crate) struct HistoryView {
+    headers: ReadOnlyTable<u64, Bytes>,
+    blocks: ReadOnlyTable<u64, Bytes>,
+    finality: ReadOnlyTable<u64, Bytes>,
+}
+
+impl HistoryView {
+    /// The last header.
+    pub(crate) fn last(&self) -> Result<Header, ChainError> {
+        let last = self.headers.last().map_err(failed("read"))?;
+        let (_, bytes) = last.ok_or(ChainError::Damaged("there is no header"))?;
+        header(bytes.value())
+    }
+
+    pub(crate) fn header(&self, height: Height) -> Result<Option<Header>, ChainError> {
+        let bytes = self.headers.get(height.0).map_err(failed("read"))?;
+        bytes.map(|bytes| header(bytes.value())).transpose()
+    }
+
+    pub(crate) fn block(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
+        bytes(&self.blocks, height)
+    }
+
+    pub(crate) fn finality(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
+        bytes(&self.finality, height)
+    }
+}
+
+fn header(bytes: &[u8]) -> Result<Header, ChainError> {
+    codec::decode(bytes, HEADER_BYTES_MAX).map_err(|_| ChainError::Damaged("a header cannot be read"))
+}
+
+fn bytes(table: &ReadOnlyTable<u64, Bytes>, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
+    let bytes = table.get(height.0).map_err(failed("read"))?;
+    Ok(bytes.map(|bytes| bytes.value().to_vec()))
+}
