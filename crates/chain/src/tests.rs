@@ -14,6 +14,9 @@ use holdfast_ledger::tree::{RowProof, StateRoot};
 
 use super::*;
 
+mod crash;
+mod disk;
+
 const NETWORK: NetworkId = NetworkId::new([9; 32]);
 const CACHE_BYTES: usize = 1 << 20;
 
