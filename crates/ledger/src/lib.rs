@@ -7,6 +7,7 @@
 pub mod account;
 pub mod accounts;
 pub mod block;
+pub mod chunk;
 pub mod execute;
 pub mod genesis;
 pub mod layer;

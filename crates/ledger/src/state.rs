@@ -32,6 +32,11 @@ impl Table {
     }
 }
 
+/// Longest address of a row, in bytes.
+pub const KEY_BYTES_MAX: usize = 256;
+/// Longest row of any table, in bytes: a small part of a chunk, so that chunks are full.
+pub const ROW_BYTES_MAX: usize = 64 << 10;
+
 /// What stands in a table.
 pub trait Row: Serialize + DeserializeOwned {
     /// The table.
@@ -47,6 +52,7 @@ pub struct RowKey(Vec<u8>);
 impl RowKey {
     /// The address of a row.
     pub fn new(table: Table, key: &[u8]) -> Self {
+        debug_assert!(key.len() < KEY_BYTES_MAX, "a key of {} bytes", key.len());
         let mut bytes = Vec::with_capacity(1 + key.len());
         bytes.push(table.0);
         bytes.extend_from_slice(key);
@@ -56,6 +62,16 @@ impl RowKey {
     /// The address from its bytes, or `None` if there are none.
     pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         (!bytes.is_empty()).then_some(Self(bytes))
+    }
+
+    /// Stands before every row, for no table has the number 0.
+    pub fn before_all() -> Self {
+        Self(vec![0])
+    }
+
+    /// `table ‖ key`.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
     }
 
     /// `table ‖ key`.
@@ -143,6 +159,7 @@ impl<'a> State<'a> {
 
     /// Writes a row.
     pub fn put<R: Row>(&mut self, key: &[u8], row: &R) {
+        const { assert!(R::BYTES_MAX <= ROW_BYTES_MAX, "no chunk would hold such a row") };
         let bytes = codec::encode(row);
         debug_assert!(bytes.len() <= R::BYTES_MAX, "a row of {} bytes", bytes.len());
         self.change(RowKey::new(R::TABLE, key), Some(bytes));
