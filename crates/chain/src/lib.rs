@@ -26,6 +26,7 @@ use holdfast_ledger::genesis::Founded;
 use redb::Database;
 
 mod error;
+mod explorer;
 mod history;
 mod import;
 mod overlay;
@@ -36,12 +37,13 @@ mod view;
 
 pub use error::ChainError;
 use error::failed;
+pub use explorer::{Explorer, Known, Place};
 pub use history::FINALITY_BYTES_MAX;
-use history::{Body, Entry, History};
+use history::{Entry, History};
 pub use import::{ImportError, import};
 use rows::StateFile;
 use state::{State, Step};
-pub use view::View;
+pub use view::{PAGE_MAX, View};
 
 type Bytes = &'static [u8];
 
@@ -107,7 +109,7 @@ impl Chain {
     fn over(blocks: Database, state: Database, founded: &Founded, pace: Pace) -> Result<Self, ChainError> {
         let history = History::new(blocks);
         match history.read()? {
-            None => history.append(&Entry { header: &founded.header, body: None })?,
+            None => history.append(&Entry { header: &founded.header, body: None, finality: None })?,
             Some(view) if view.header(Height(0))?.as_ref() == Some(&founded.header) => {}
             Some(_) => return Err(ChainError::Genesis),
         }
@@ -183,7 +185,8 @@ impl Chain {
         };
         *guard = None;
         let block = executed.block_bytes();
-        self.history.append(&Entry { header, body: Some(Body { block: &block, finality }) })?;
+        let body = Some((&block[..], executed.receipts()));
+        self.history.append(&Entry { header, body, finality: Some(finality) })?;
         let unsaved = self.apply(unsaved, executed, block.len())?;
         *guard = Some(Tip { hash: header.hash(), unsaved });
         Ok(())
@@ -212,6 +215,21 @@ impl Chain {
         tip.unsaved = Unsaved::default();
         self.state.begin_save()?;
         self.state.end_save()
+    }
+
+    /// Removes blocks and their receipts below a height, the oldest first; headers and finality stay. It stops after 256
+    /// blocks, and at the last save, from which on blocks may have to be executed again. Returns the height from which on
+    /// blocks are kept now: who wants more asks again.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn prune(&self, keep_blocks_from: Height) -> Result<Height, ChainError> {
+        let saved = self.state.saved();
+        let below = saved.next().map_or(keep_blocks_from, |unsaved| keep_blocks_from.min(unsaved));
+        self.history.prune(below)?;
+        let view = self.view()?;
+        let next = view.header().height.next().unwrap_or(view.header().height);
+        Ok(view.first_block()?.unwrap_or(next))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Tip>> {

@@ -44,6 +44,7 @@ type Watchers = Mutex<BTreeMap<Height, usize>>;
 
 struct Now {
     tip: Tip,
+    saved: Height,
     frozen: Option<Arc<Overlay>>,
     current: Arc<Overlay>,
 }
@@ -61,7 +62,7 @@ impl State {
                 tip
             }
         };
-        let now = Now { tip: saved, frozen: None, current: Arc::default() };
+        let now = Now { tip: saved, saved: saved.height, frozen: None, current: Arc::default() };
         let shared = Shared { file, now: RwLock::new(now), watched: Arc::default() };
         Ok(Self { shared: Arc::new(shared), saver: Mutex::new(None) })
     }
@@ -82,6 +83,11 @@ impl State {
     /// Memory of the changes that no save has begun with.
     pub(crate) fn unsaved_bytes(&self) -> usize {
         self.now(|now| now.current.bytes())
+    }
+
+    /// The block after which the state was last saved.
+    pub(crate) fn saved(&self) -> Height {
+        self.now(|now| now.saved)
     }
 
     fn now<T>(&self, read: impl FnOnce(&Now) -> T) -> T {
@@ -107,7 +113,8 @@ impl State {
         let shared = self.shared.clone();
         *saver = Some(thread::spawn(move || {
             shared.file.save(&frozen, tip)?;
-            shared.now.write().unwrap_or_else(PoisonError::into_inner).frozen = None;
+            let mut now = shared.now.write().unwrap_or_else(PoisonError::into_inner);
+            (now.frozen, now.saved) = (None, tip.height);
             Ok(())
         }));
         Ok(())

@@ -16,6 +16,7 @@ use super::*;
 
 mod crash;
 mod disk;
+mod explorer;
 
 const NETWORK: NetworkId = NetworkId::new([9; 32]);
 const CACHE_BYTES: usize = 1 << 20;

@@ -67,6 +67,16 @@ tagged_enum! {
     }
 }
 
+impl Event {
+    /// Accounts whose history it belongs to.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        match self {
+            Self::Transferred(Transferred { from, to, .. }) => vec![*from, *to],
+            Self::Rewarded(Rewarded { to, .. }) => vec![*to],
+        }
+    }
+}
+
 /// Money went from one account to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Transferred {
