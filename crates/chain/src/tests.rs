@@ -17,6 +17,7 @@ use super::*;
 mod crash;
 mod disk;
 mod explorer;
+mod restore;
 
 const NETWORK: NetworkId = NetworkId::new([9; 32]);
 const CACHE_BYTES: usize = 1 << 20;

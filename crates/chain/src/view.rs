@@ -1,6 +1,7 @@
 //! The ledger after one block, for whoever reads.
 
 use holdfast_ledger::block::{Header, Height};
+use holdfast_ledger::chunk::Chunk;
 use holdfast_ledger::execute::Parent;
 use holdfast_ledger::receipt::{Event, EventPosition, Receipts};
 use holdfast_ledger::state::{RowKey, Rows, RowsError};
@@ -97,6 +98,18 @@ impl View {
             found.extend(events.take(max - found.len()));
         }
         Ok(Some(found))
+    }
+
+    /// All rows as chunks, from which [`Restore`](crate::Restore) makes a ledger: those behind `after`, or all.
+    pub fn snapshot(&self, after: Option<RowKey>) -> impl Iterator<Item = Result<Chunk, RowsError>> {
+        let mut after = after;
+        std::iter::from_fn(move || {
+            let chunk = Chunk::fill(self, after.as_ref()).transpose()?;
+            if let Ok(chunk) = &chunk {
+                after = chunk.rows().last().map(|(key, _)| key.clone());
+            }
+            Some(chunk)
+        })
     }
 
     /// What shows that the block at a height is final, if there is one; genesis has none.
