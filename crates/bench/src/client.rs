@@ -8,6 +8,7 @@ use holdfast_client::{ask, put};
 use holdfast_core::explain;
 use holdfast_net::{Keypair, Net};
 use holdfast_protocol::dispersal::Wait;
+use holdfast_protocol::put::Terms;
 use holdfast_store::import::{ImportProfile, import};
 
 use crate::ground::{BenchError, blocking};
@@ -49,7 +50,8 @@ impl Client {
         });
         let plan = Arc::new(plan.await?);
         let profile = self.network.committee.record().profiles[0];
-        let outcome = put::put(&self.net, &self.network, plan, profile, Wait::All, |_| ()).await;
+        let terms = Terms::without_ledger(&self.network.committee);
+        let outcome = put::put(&self.net, &self.network, plan, profile, terms, Wait::All, |_| ()).await;
         let outcome = outcome.map_err(|error| failed(&error))?;
         let signed = outcome.certificate.as_ref().map_or(0, |certificate| certificate.signers().count());
         if signed < profile.n {

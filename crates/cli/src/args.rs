@@ -9,21 +9,25 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use holdfast_bench::figures::Operation;
 use holdfast_bench::runner::RUNS;
 use holdfast_core::block::BlockId;
-use holdfast_core::id::{NetworkId, Timestamp};
+use holdfast_core::id::{Amount, NetworkId, Timestamp};
 use holdfast_proofs::genesis::Weight;
 use holdfast_store::export::range::ByteRange;
 use holdfast_store::import::ImportProfile;
 
 use crate::commands::cert::CertCommand;
+use crate::commands::chain::ChainCommand;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::key::KeyCommand;
+use crate::commands::key::unlock::KeyArgs;
 use crate::commands::ls::LsArgs;
+use crate::commands::order::OrderCommand;
 use crate::commands::shell::{CompletionsArgs, ManArgs};
+use crate::commands::wallet::WalletCommand;
 
 mod value;
 
-use value::{cid, duration, import_profile, operations, size, weight};
-pub(crate) use value::{key_name, timestamp};
+pub(crate) use value::{amount, duration, key_name, position, timestamp};
+use value::{cid, import_profile, operations, size, weight};
 
 /// What stands below the list of commands.
 const FIRST_STEPS: &str = "\
@@ -38,7 +42,8 @@ If something fails: holdfast why CID, holdfast doctor
 Exit codes:
   0 done          3 not found      6 verification failed        9 conflict
   1 internal      4 not allowed    7 unreachable or timed out  10 expired
-  2 usage         5 no room        8 done in part             130 interrupted";
+  2 usage         5 no room        8 done in part              12 price refused
+                    or money                                  130 interrupted";
 
 /// Heading of the options that every command takes, so that its own stand first.
 const COMMON: &str = "Options of every command";
@@ -130,6 +135,15 @@ pub(crate) enum Command {
     /// Keys of accounts: make one, list them, take them to another machine
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Money: what an account has, send it, what was done with it
+    #[command(subcommand)]
+    Wallet(WalletCommand),
+    /// Orders: paid storage that `put --for` made
+    #[command(subcommand)]
+    Order(OrderCommand),
+    /// The ledger: blocks, transactions, events, rows, and how to follow it without trusting a node
+    #[command(subcommand)]
+    Chain(ChainCommand),
     /// Check this installation: configuration, network, clock, folders, nodes, limits
     Doctor(DoctorArgs),
     /// Print completions for a shell
@@ -183,6 +197,17 @@ pub(crate) struct PutArgs {
     /// How many copies [default: the network's first profile]
     #[arg(long, value_name = "N")]
     pub(crate) copies: Option<u16>,
+    /// Pay for keeping it so long (such as 12h, 30d), at least [default: unpaid, for a day where nodes allow it]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+    /// Say what that costs, and change nothing
+    #[arg(long, requires = "time")]
+    pub(crate) quote: bool,
+    /// Give up if a file costs more than this, fees included (such as 1.5FFG)
+    #[arg(long, value_name = "AMOUNT", requires = "time", value_parser = amount)]
+    pub(crate) price_max: Option<Amount>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
     /// What to wait for
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = WaitFor::Quorum)]
     pub(crate) wait: WaitFor,

@@ -11,6 +11,7 @@ use crate::output::Output;
 
 mod bench;
 pub(crate) mod cert;
+pub(crate) mod chain;
 mod cid;
 mod demo;
 pub(crate) mod doctor;
@@ -19,11 +20,15 @@ pub(crate) mod key;
 pub(crate) mod ls;
 mod net;
 mod node;
+mod online;
+pub(crate) mod order;
 mod put;
 pub(crate) mod shell;
 mod status;
 mod verify;
+pub(crate) mod wallet;
 mod why;
+mod words;
 
 /// Threads for disk and hash work: as many as keep two processors and one disk busy.
 const BLOCKING_THREADS: usize = 4;
@@ -54,6 +59,9 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Net(command) => net::run(command, common, output).await,
             Command::Node(command) => node::run(command, common, output).await,
             Command::Key(command) => key::run(command, common, output).await,
+            Command::Wallet(command) => wallet::run(command, common, output).await,
+            Command::Order(command) => order::run(command, common, output).await,
+            Command::Chain(command) => chain::run(command, common, output).await,
             Command::Doctor(args) => doctor::run(&args, common, output).await,
             Command::Completions(args) => shell::completions(&args, output),
             Command::Man(args) => shell::man(&args, common, output),

@@ -22,6 +22,8 @@ use holdfast_store::foreign::CarError;
 use holdfast_store::import::ImportError;
 use holdfast_store::source::SourceError;
 
+mod ledger;
+
 /// What a process exits with. 0 is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -36,11 +38,12 @@ pub(crate) enum Exit {
     Partial = 8,
     Conflict = 9,
     Expired = 10,
+    Refused = 12,
     Interrupted = 130,
 }
 
 impl Exit {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Internal,
         Self::Usage,
         Self::NotFound,
@@ -51,6 +54,7 @@ impl Exit {
         Self::Partial,
         Self::Conflict,
         Self::Expired,
+        Self::Refused,
         Self::Interrupted,
     ];
 

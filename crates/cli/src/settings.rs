@@ -62,6 +62,24 @@ pub(crate) fn state_folder() -> Option<PathBuf> {
     xdg("XDG_STATE_HOME", ".local/state")
 }
 
+/// A folder of what must be remembered between commands, which need not be there.
+fn remembered(name: &str) -> Result<PathBuf, Failure> {
+    state_folder().map(|folder| folder.join(name)).ok_or_else(|| {
+        let message = "no place to write down what is paid: set HOME or XDG_STATE_HOME";
+        Failure::new(Exit::Usage, "order.no_folder", message)
+    })
+}
+
+/// The folder of the journals of orders.
+pub(crate) fn orders_folder() -> Result<PathBuf, Failure> {
+    remembered("orders")
+}
+
+/// The folder of locks, one for each account that is used.
+pub(crate) fn turns_folder() -> Result<PathBuf, Failure> {
+    remembered("accounts")
+}
+
 /// The folder of the user's account keys, which need not be there.
 pub(crate) fn keystore_folder() -> Result<PathBuf, Failure> {
     xdg("XDG_DATA_HOME", ".local/share").map(|folder| folder.join("keys")).ok_or_else(|| {

@@ -11,7 +11,7 @@ use holdfast_proofs::profile::Profile;
 use holdfast_proofs::statement::StatementError;
 use holdfast_protocol::dispersal::{self, Dispersal, Effect, Input, Outcome, Wait};
 use holdfast_protocol::link::Start;
-use holdfast_protocol::put::{EAGER_BYTES, Offer, PutReply, PutRequest};
+use holdfast_protocol::put::{EAGER_BYTES, Offer, PutReply, PutRequest, Terms};
 use holdfast_store::source::{Plan, SourceError};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -50,8 +50,8 @@ pub enum Progress {
     Sent(u16, u64),
 }
 
-/// Disperses a piece to its slots and gathers a certificate, which every slot that signed is given. For the others there
-/// is [`crate::ask::give`].
+/// Disperses a piece to its slots on these terms and gathers a certificate, which every slot that signed is given. For the
+/// others there is [`crate::ask::give`].
 ///
 /// If the future is dropped, all links are closed; slots keep what they have for ten minutes, and the same put goes on
 /// there.
@@ -63,10 +63,11 @@ pub async fn put(
     network: &Network,
     plan: Arc<Plan>,
     profile: Profile,
+    terms: Terms,
     wait: Wait,
     progress: impl FnMut(Progress),
 ) -> Result<Outcome, PutError> {
-    let offer = Offer::without_ledger(&network.committee, profile, plan.root(), plan.piece_bytes());
+    let offer = Offer::new(&network.committee, profile, plan.root(), plan.piece_bytes(), terms);
     let mut effects = Vec::new();
     let machine = Dispersal::new(&network.committee, offer, wait, &mut effects)?;
     let (events, inbox) = mpsc::channel(EVENTS);

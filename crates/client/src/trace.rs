@@ -14,7 +14,7 @@ use holdfast_core::codec::Bounded;
 use holdfast_net::Net;
 use holdfast_net::frames::{Frame, FrameError};
 use holdfast_net::link::DIAL_WINDOW;
-use holdfast_proofs::certificate::CertificateError;
+use holdfast_proofs::certificate::{Certificate, CertificateError};
 use holdfast_proofs::profile::Profile;
 use holdfast_proofs::slots::{self, Bucket};
 use holdfast_protocol::ask::{self as ask_protocol, PieceInfo};
@@ -23,6 +23,7 @@ use holdfast_protocol::link::Start;
 use tokio::task::JoinSet;
 
 use crate::ask::{self, AskError};
+use crate::committees::Committees;
 use crate::network::Network;
 
 /// Who does not send the root block by then is passed over: at most 2 MiB.
@@ -55,7 +56,7 @@ pub struct Slot {
 pub struct Held {
     /// Its own words.
     pub info: PieceInfo,
-    /// The certificate that it shows, checked against the committee: its profile and the number of its signers.
+    /// The certificate that it shows, checked against the committee of its epoch: its profile and the number of its signers.
     /// `None` if it shows none.
     pub certificate: Option<Result<(Profile, u16), CertificateFault>>,
 }
@@ -91,7 +92,8 @@ pub enum BlockError {
 /// Follows the way of a fetch of `cid`.
 ///
 /// Takes up to 10 seconds for slots that do not answer, and 20 for each holder that does not send the root block.
-pub async fn trace(net: &Net, network: &Network, cid: BlockId) -> Trace {
+pub async fn trace(net: &Net, committees: &mut Committees, cid: BlockId) -> Trace {
+    let network = committees.network().clone();
     let committee = &network.committee;
     let bucket = Bucket::of(&cid);
     let mut places = slots::order(bucket, committee.members());
@@ -103,12 +105,20 @@ pub async fn trace(net: &Net, network: &Network, cid: BlockId) -> Trace {
     }
     let mut found = asking.join_all().await;
     found.sort_by_key(|(number, _)| *number);
-    let slots: Vec<Slot> = found.into_iter().map(|(_, slot)| slot).collect();
+    let mut slots = Vec::new();
+    for (_, Found { place, dial, hold }) in found {
+        let hold = match hold {
+            Ok(Some(info)) => Ok(Some(held(info, committees, cid).await)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        slots.push(Slot { place, dial, hold });
+    }
 
     let mut root_block = Vec::new();
     let holders = slots.iter().enumerate().filter(|(_, slot)| matches!(slot.hold, Ok(Some(_))));
     for (number, holder) in holders {
-        let sent = block(net, network, holder.place, cid).await;
+        let sent = block(net, &network, holder.place, cid).await;
         let good = sent.is_ok();
         root_block.push((number, sent));
         if good {
@@ -118,13 +128,18 @@ pub async fn trace(net: &Net, network: &Network, cid: BlockId) -> Trace {
     Trace { bucket, slots, root_block }
 }
 
-async fn follow(net: &Net, network: &Network, place: usize, cid: BlockId) -> Slot {
+/// What one slot's owner said.
+struct Found {
+    place: usize,
+    dial: Result<(), AskError>,
+    hold: Result<Option<PieceInfo>, AskError>,
+}
+
+async fn follow(net: &Net, network: &Network, place: usize, cid: BlockId) -> Found {
     if let Err(error) = dial(net, network, place).await {
-        return Slot { place, dial: Err(error), hold: Err(AskError::NoAnswer) };
+        return Found { place, dial: Err(error), hold: Err(AskError::NoAnswer) };
     }
-    let hold =
-        ask::piece(net, network, place, cid).await.map(|info| info.map(|info| held(info, network, cid)));
-    Slot { place, dial: Ok(()), hold }
+    Found { place, dial: Ok(()), hold: ask::piece(net, network, place, cid).await }
 }
 
 async fn dial(net: &Net, network: &Network, place: usize) -> Result<(), AskError> {
@@ -134,16 +149,26 @@ async fn dial(net: &Net, network: &Network, place: usize) -> Result<(), AskError
     Ok(())
 }
 
-fn held(info: PieceInfo, network: &Network, cid: BlockId) -> Held {
-    let certificate = info.certificate.clone().map(|certificate| {
-        let valid = certificate.verify(&network.committee)?;
-        let said = valid.statement();
-        if (said.cid, said.piece_root, said.piece_bytes) != (cid, info.root, info.bytes) {
-            return Err(CertificateFault::OtherPiece);
-        }
-        Ok((valid.profile(), valid.signers().count()))
-    });
+async fn held(info: PieceInfo, committees: &mut Committees, cid: BlockId) -> Held {
+    let certificate = match info.certificate.clone() {
+        Some(certificate) => Some(judge(&info, certificate, committees, cid).await),
+        None => None,
+    };
     Held { info, certificate }
+}
+
+async fn judge(
+    info: &PieceInfo,
+    certificate: Certificate,
+    committees: &mut Committees,
+    cid: BlockId,
+) -> Result<(Profile, u16), CertificateFault> {
+    let valid = committees.verify(certificate).await?;
+    let said = valid.statement();
+    if (said.cid, said.piece_root, said.piece_bytes) != (cid, info.root, info.bytes) {
+        return Err(CertificateFault::OtherPiece);
+    }
+    Ok((valid.profile(), valid.signers().count()))
 }
 
 /// Asks one member for one block, and checks it. Answers its length.

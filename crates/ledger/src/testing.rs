@@ -57,6 +57,21 @@ pub fn free() -> Params {
     }
 }
 
+/// What a ledger of members 1 to `size` begins with.
+pub fn contents(size: u8, params: Params) -> Contents {
+    let account = |key: SecretKey| AccountId::of(key.public());
+    let mut owners: Vec<_> = (1..=size)
+        .map(|number| Owner { node: testing::member(number).node, account: account(owner(number)) })
+        .collect();
+    owners.sort_by_key(|owner| owner.node);
+    let allotments = vec![Allotment { account: account(rich()), amount: Amount(1000 * FFG.0) }];
+    Contents {
+        params,
+        owners: Bounded::new(owners).expect("few"),
+        allotments: Bounded::new(allotments).expect("one"),
+    }
+}
+
 /// A ledger that grows block by block.
 pub struct TestChain {
     /// Its secrets.
@@ -68,7 +83,11 @@ pub struct TestChain {
 impl TestChain {
     /// At height 0.
     pub fn new(size: u8, params: Params) -> Self {
-        let test = TestLedger::new(size, params);
+        Self::of(TestLedger::new(size, params))
+    }
+
+    /// The same of another ledger.
+    pub fn of(test: TestLedger) -> Self {
         Self { ledger: MemoryLedger::new(test.founded.clone()), test }
     }
 
@@ -141,18 +160,7 @@ impl TestChain {
 impl TestLedger {
     /// A ledger of members 1 to `size`, in epoch 0 from 1,000 s to 2,000 s.
     pub fn new(size: u8, params: Params) -> Self {
-        let account = |key: SecretKey| AccountId::of(key.public());
-        let mut owners: Vec<_> = (1..=size)
-            .map(|number| Owner { node: testing::member(number).node, account: account(owner(number)) })
-            .collect();
-        owners.sort_by_key(|owner| owner.node);
-        let allotments = vec![Allotment { account: account(rich()), amount: Amount(1000 * FFG.0) }];
-        let contents = Contents {
-            params,
-            owners: Bounded::new(owners).expect("few"),
-            allotments: Bounded::new(allotments).expect("one"),
-        };
-        Self::of(size, contents)
+        Self::of(size, contents(size, params))
     }
 
     /// A ledger with other contents.
@@ -161,6 +169,14 @@ impl TestLedger {
     /// If they are refused.
     pub fn of(size: u8, contents: Contents) -> Self {
         let network = TestNetwork::with_ledger(size, contents.hash());
+        Self::over(network, contents)
+    }
+
+    /// The ledger of a network.
+    ///
+    /// # Panics
+    /// If it is founded on other contents, or they are refused.
+    pub fn over(network: TestNetwork, contents: Contents) -> Self {
         let founded = contents.found(&network.genesis).expect("test contents are valid");
         Self { network, contents, founded }
     }

@@ -54,6 +54,14 @@ impl CommitteeRecord {
         CommitteeId::new(codec::digest(self))
     }
 
+    /// When the promise "until this epoch, exclusive" is planned to end, if every epoch is as long as this one; `None` if
+    /// it ends before it begins, or never.
+    pub fn end_of(&self, retain_until: Epoch) -> Option<Timestamp> {
+        let beyond = retain_until.0.checked_sub(self.epoch.next()?.0)?;
+        let length = self.end.0.checked_sub(self.start.0)?;
+        self.end.plus(beyond.checked_mul(length)?)
+    }
+
     /// Where the ledger keeps the record of an epoch.
     pub fn row(epoch: Epoch) -> RowKey {
         RowKey::new(Table::COMMITTEES, &epoch.0.to_be_bytes())
@@ -192,10 +200,8 @@ impl Committee {
     /// Without a ledger there is one epoch, so the only promise is "until epoch 1", which ends with epoch 0. With one, at
     /// most [`RETAIN_EPOCHS_MAX`] epochs can be promised, and the time is the planned one: an epoch may end early.
     pub fn end_of(&self, retain_until: Epoch) -> Option<Timestamp> {
-        let CommitteeRecord { epoch, start, end, .. } = self.record;
-        let beyond = retain_until.0.checked_sub(epoch.next()?.0)?;
-        let most = if self.ledger { RETAIN_EPOCHS_MAX - 1 } else { 0 };
-        let length = end.0.checked_sub(start.0)?;
-        end.plus(beyond.checked_mul(length)?).filter(|_| beyond <= most)
+        let most = if self.ledger { RETAIN_EPOCHS_MAX } else { 1 };
+        let epochs = retain_until.0.checked_sub(self.record.epoch.0)?;
+        self.record.end_of(retain_until).filter(|_| epochs <= most)
     }
 }

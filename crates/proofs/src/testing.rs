@@ -14,6 +14,9 @@ use crate::profile::Profile;
 use crate::slots::{self, Bucket};
 use crate::statement::{Coding, Durability, Statement};
 
+/// Beginning and end of epoch 0, unless told otherwise.
+const EPOCH_ZERO: (Timestamp, Timestamp) = (Timestamp(1000), Timestamp(2000));
+
 /// A network all of whose secrets the test knows.
 pub struct TestNetwork {
     /// The founding object.
@@ -55,29 +58,39 @@ impl TestNetwork {
 
     /// The same with a ledger of these contents, of which every member is an authority, and a block every second.
     pub fn with_ledger(size: u8, contents: ContentsHash) -> Self {
-        let mut authorities: Vec<_> =
-            (1..=size).map(|number| Authority { node: member(number).node, weight: Weight::ONE }).collect();
+        Self::with_ledger_from((1..=size).map(member).collect(), EPOCH_ZERO, 1000, contents)
+    }
+
+    /// The same of these members, whose secrets are those of [`keys`], in epoch 0 between these times, and with a block in
+    /// so many milliseconds.
+    pub fn with_ledger_from(
+        members: Vec<Member>,
+        times: (Timestamp, Timestamp),
+        block_ms: u32,
+        contents: ContentsHash,
+    ) -> Self {
+        let authority = |member: &Member| Authority { node: member.node, weight: Weight::ONE };
+        let mut authorities: Vec<_> = members.iter().map(authority).collect();
         authorities.sort_by_key(|authority| authority.node);
         let authorities = Bounded::new(authorities).expect("few members");
-        let ledger = LedgerPart { block_ms: 1000, authorities, contents };
-        Self::found((1..=size).map(member).collect(), Profile::COPY4, Some(ledger))
+        let ledger = LedgerPart { block_ms, authorities, contents };
+        Self::found(members, Profile::COPY4, times, Some(ledger))
     }
 
     /// A network of these members, whose secrets are those of [`keys`].
     pub fn of(members: Vec<Member>, profile: Profile) -> Self {
-        Self::found(members, profile, None)
+        Self::found(members, profile, EPOCH_ZERO, None)
     }
 
-    fn found(members: Vec<Member>, profile: Profile, ledger: Option<LedgerPart>) -> Self {
-        let genesis = Genesis::found(
-            Text::new("test").expect("short"),
-            Timestamp(1000),
-            Timestamp(2000),
-            vec![profile],
-            members,
-            ledger,
-        )
-        .expect("test members are valid");
+    fn found(
+        members: Vec<Member>,
+        profile: Profile,
+        (start, end): (Timestamp, Timestamp),
+        ledger: Option<LedgerPart>,
+    ) -> Self {
+        let genesis =
+            Genesis::found(Text::new("test").expect("short"), start, end, vec![profile], members, ledger)
+                .expect("test members are valid");
         let network = genesis.network();
         let secrets: Vec<_> = genesis
             .members

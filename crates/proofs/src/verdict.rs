@@ -172,6 +172,26 @@ fn later_committee(
     })
 }
 
+/// The committee that a bundle brings with it, believed for the sake of its own genesis: whether to trust that network, and the
+/// certificate, says [`judge`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn committee(bundle: &Bundle) -> Result<Committee, String> {
+    let committee = Committee::new(&bundle.genesis, &bundle.proofs).map_err(|error| explain(&error))?;
+    let Some(proof) = &bundle.committee_proof else {
+        let derived = bundle.committee == *committee.record();
+        return if derived {
+            Ok(committee)
+        } else {
+            Err("committee record does not follow from genesis".into())
+        };
+    };
+    let header = final_header(bundle, proof).map_err(|error| explain(&*error))?;
+    let network = bundle.genesis.network();
+    Committee::under(&header, &network, bundle.committee.clone(), &proof.row).map_err(|error| explain(&error))
+}
+
 fn final_header(bundle: &Bundle, proof: &CommitteeProof) -> Result<FinalHeader, Box<dyn std::error::Error>> {
     let mut light = LightClient::of_genesis(&bundle.genesis, &bundle.proofs)?;
     for handover in bundle.headers.iter() {

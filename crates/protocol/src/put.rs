@@ -51,20 +51,52 @@ pub struct Offer {
     pub order: Option<OrderId>,
 }
 
+/// For how long a piece is to be kept, and who pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The first epoch for which nothing is promised.
+    pub retain_until: Epoch,
+    /// The order that pays; none if nobody does.
+    pub order: Option<OrderId>,
+}
+
+impl Terms {
+    /// Those of a network without a ledger: free, until the end of its only epoch.
+    pub fn without_ledger(committee: &Committee) -> Self {
+        Self::unpaid(committee, 1)
+    }
+
+    /// Free, for so many epochs, the running one included. Whether nodes keep a piece for nothing is for them to say.
+    pub fn unpaid(committee: &Committee, epochs: u64) -> Self {
+        let retain_until = Epoch(committee.record().epoch.0.saturating_add(epochs));
+        Self { retain_until, order: None }
+    }
+}
+
 impl Offer {
-    /// The offer of a network without a ledger: free, until the end of its only epoch.
-    pub fn without_ledger(committee: &Committee, profile: Profile, cid: BlockId, piece_bytes: u64) -> Self {
-        let epoch = committee.record().epoch;
+    /// The offer of a piece to a committee. Reading it is free.
+    pub fn new(
+        committee: &Committee,
+        profile: Profile,
+        cid: BlockId,
+        piece_bytes: u64,
+        Terms { retain_until, order }: Terms,
+    ) -> Self {
         Self {
-            epoch,
+            epoch: committee.record().epoch,
             committee: committee.id(),
             cid,
             piece_bytes,
             coding: Coding::copies(profile),
-            retain_until: epoch.next().expect("epochs do not end before the ledger starts"),
+            retain_until,
             read_price_max: Amount::ZERO,
-            order: None,
+            order,
         }
+    }
+
+    /// The offer of a network without a ledger.
+    pub fn without_ledger(committee: &Committee, profile: Profile, cid: BlockId, piece_bytes: u64) -> Self {
+        Self::new(committee, profile, cid, piece_bytes, Terms::without_ledger(committee))
     }
 
     /// The statement that this offer becomes for a piece with this root.

@@ -6,8 +6,11 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use holdfast_bench::figures::Operation;
 use holdfast_client::keystore::{KeyName, NameError};
 use holdfast_core::block::BlockId;
-use holdfast_core::id::Timestamp;
+use holdfast_core::id::{Amount, Timestamp};
+use holdfast_ledger::receipt::EventPosition;
+use holdfast_ledger::units::{Money, MoneyError};
 use holdfast_proofs::genesis::Weight;
+use holdfast_proofs::header::Height;
 use holdfast_store::import::ImportProfile;
 
 pub(crate) fn cid(text: &str) -> Result<BlockId, String> {
@@ -52,6 +55,19 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
 }
 
+/// A sum of money, such as `1.5FFG` or `250 milliFFG`.
+pub(crate) fn amount(text: &str) -> Result<Amount, MoneyError> {
+    text.trim().parse().map(|Money(amount)| amount)
+}
+
+/// A block and a place in it, such as `120.3`; a block alone is its beginning.
+pub(crate) fn position(text: &str) -> Result<EventPosition, String> {
+    let (height, index) = text.split_once('.').unwrap_or((text, "0"));
+    let position = height.parse().ok().zip(index.parse().ok());
+    let (height, index) = position.ok_or_else(|| "a block and a place in it, such as 120.3".to_owned())?;
+    Ok(EventPosition { height: Height(height), index })
+}
+
 /// What `bench` can measure.
 pub(crate) fn operations() -> impl TypedValueParser<Value = Operation> {
     let value = |operation: Operation| PossibleValue::new(operation.name()).help(operation.summary());
@@ -84,6 +100,22 @@ mod tests {
         assert_eq!(timestamp("2026-11-20T19:34:58Z"), Ok(Timestamp(1_795_203_298)));
         for bad in ["", "tomorrow", "-5", "1969-01-01T00:00:00Z"] {
             assert!(timestamp(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sums_have_units_and_places_a_dot() {
+        for (text, units) in [("1FFGOne", 1), ("1.5FFG", 1_500_000_000_000_000_000), (" 2 KFFG ", 2000)] {
+            assert_eq!(amount(text), Ok(Amount(units)), "{text}");
+        }
+        for bad in ["", "1", "FFG", "-1FFG", "1.5FFGOne", "1 2FFG"] {
+            assert!(amount(bad).is_err(), "{bad}");
+        }
+        let at = |height, index| EventPosition { height: Height(height), index };
+        assert_eq!(position("120.3"), Ok(at(120, 3)));
+        assert_eq!(position("120"), Ok(at(120, 0)));
+        for bad in ["", ".", "1.", ".1", "1.2.3", "-1.0", "a"] {
+            assert!(position(bad).is_err(), "{bad}");
         }
     }
 

@@ -84,7 +84,7 @@ impl Check {
 
 pub(super) async fn run(args: &DoctorArgs, common: &Common, output: &Output) -> Result<(), Failure> {
     let mut checks = vec![configuration()];
-    checks.extend(network::checks(common).await);
+    checks.extend(network::checks(common, output).await);
     checks.extend(blocking(machine::checks).await);
     if let Some(dir) = args.dir.clone() {
         checks.extend(blocking(move || node::checks(&dir)).await);

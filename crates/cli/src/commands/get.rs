@@ -12,7 +12,8 @@ use holdfast_store::export::range::ByteRange;
 use holdfast_store::folder_of;
 use serde_json::json;
 
-use super::{dialer, scratch};
+use super::online::{Online, online};
+use super::scratch;
 use crate::args::{Common, GetArgs};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -21,14 +22,14 @@ use crate::settings;
 pub(super) async fn run(args: &GetArgs, common: &Common, output: &Output) -> Result<(), Failure> {
     let GetArgs { cid, car, .. } = *args;
     let target = Target::of(args)?;
-    let network = settings::network(common)?;
+    settings::network(common)?;
     let key = args.key.as_deref().map(PieceKey::read).transpose()?;
     if common.dry_run {
         let text = format!("would fetch {cid} to {}", target.name());
         output.result(&text, "get-plan", json!({"cid": cid.to_string(), "output": target.path()}));
         return Ok(());
     }
-    let net = dialer().await?;
+    let Online { net, network, .. } = online(common, output).await?;
     let progress = output.progress("fetching", None);
     let get = Get { args, net: &net, network: &network, target: &target };
     let fetched = match &key {

@@ -10,8 +10,9 @@ use holdfast_core::id::{NetworkId, Timestamp};
 use holdfast_store::export::list::{Kind, Listing};
 use serde_json::{Value, json};
 
+use super::blocking;
+use super::online::{Online, online};
 use super::verify::clock;
-use super::{blocking, dialer};
 use crate::args::{Common, timestamp};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -106,8 +107,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// Fetches what a CID is.
 async fn stored(cid: BlockId, common: &Common, output: &Output) -> Result<Listing, Failure> {
-    let network = settings::network(common)?;
-    let net = dialer().await?;
+    let Online { net, network, .. } = online(common, output).await?;
     let progress = output.progress("listing", None);
     Ok(get::list(&net, &network, cid, |bytes| progress.add(bytes)).await?)
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use holdfast_client::ask;
+use holdfast_client::ledger::LedgerClient;
 use holdfast_client::network::Network;
 use holdfast_core::codec::{self, Bounded, Text};
 use holdfast_core::explain;
@@ -17,6 +18,7 @@ use holdfast_proofs::profile::Profile;
 use serde_json::json;
 
 use super::dialer;
+use super::online::{self, Online};
 use crate::args::{Common, NetCommand};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -29,6 +31,10 @@ mod devnet;
 const LOCAL_NODES: u16 = 4;
 /// Most nodes of a network on one machine.
 const LOCAL_NODES_MAX: u16 = 64;
+/// Nodes that have just started find each other and decide on a block in a second or two, on a busy machine in some more.
+const FIRST_BLOCK_WINDOW: Duration = Duration::from_secs(60);
+/// Pause between two looks for it.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
@@ -139,7 +145,7 @@ fn count(named: Option<u16>, dir: &Path) -> Result<u16, Failure> {
     }
 }
 
-/// Asks every node who it is, over the network.
+/// Asks every node who it is, over the network, and waits until the ledger goes on.
 pub(super) async fn check_serving(dir: &Path) -> Result<(), Failure> {
     let network = Network::load(dir)?;
     let net = dialer().await?;
@@ -150,7 +156,22 @@ pub(super) async fn check_serving(dir: &Path) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Internal, "net.confused", message));
         }
     }
+    if network.genesis.ledger.is_some() {
+        wait_for_block(LedgerClient::new(net, network)?).await?;
+    }
     Ok(())
+}
+
+/// Waits for a block of now: before that nobody can be asked about the ledger.
+async fn wait_for_block(mut ledger: LedgerClient) -> Result<(), Failure> {
+    let deadline = Instant::now() + FIRST_BLOCK_WINDOW;
+    loop {
+        match ledger.head().await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error.into()),
+            Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
 }
 
 /// Makes a network of `count` nodes that all lie in one folder.
@@ -344,8 +365,7 @@ fn down(dir: &Path, output: &Output) -> Result<(), Failure> {
 }
 
 async fn status(dir: &Path, output: &Output) -> Result<(), Failure> {
-    let network = Network::load(dir)?;
-    let net = dialer().await?;
+    let Online { net, network, .. } = online::follow(Network::load(dir)?, output).await?;
     let mut text = format!("network {} ({})\n", network.id(), network.genesis.name);
     let mut rows = Vec::new();
     let mut serving = 0;

@@ -8,16 +8,15 @@ use holdfast_proofs::statement::Statement;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::dialer;
+use super::online::{Online, online};
 use crate::args::Common;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::settings;
 
 pub(super) async fn run(cid: BlockId, common: &Common, output: &Output) -> Result<(), Failure> {
-    let network = settings::network(common)?;
-    let net = dialer().await?;
-    let committee = &network.committee;
+    let online = online(common, output).await?;
+    let Online { net, network, .. } = &online;
+    let (mut committees, committee) = (online.committees(), &network.committee);
     let mut places = slots::order(Bucket::of(&cid), committee.members());
     places.truncate(committee.slots_max());
 
@@ -38,7 +37,10 @@ pub(super) async fn run(cid: BlockId, common: &Common, output: &Output) -> Resul
                 holders += 1;
                 reached += 1;
                 // What a node says is only its word; a certificate that checks is more.
-                let certificate = info.certificate.clone().and_then(|c| c.verify(committee).ok());
+                let certificate = match info.certificate.clone() {
+                    Some(certificate) => committees.verify(certificate).await.ok(),
+                    None => None,
+                };
                 let about = |statement: &Statement| (statement.cid, statement.piece_root) == (cid, info.root);
                 let certificate = certificate.filter(|certificate| about(certificate.statement()));
                 let signed = certificate.map_or(0, |certificate| certificate.signers().count());

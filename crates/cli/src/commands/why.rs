@@ -9,7 +9,7 @@ use holdfast_core::explain;
 use holdfast_proofs::profile::Profile;
 use serde_json::{Value, json};
 
-use super::dialer;
+use super::online;
 use crate::args::Common;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -20,13 +20,13 @@ const STEPS: [&str; 5] = ["resolve", "place", "dial", "hold", "verify"];
 
 pub(super) async fn run(cid: BlockId, common: &Common, output: &Output) -> Result<(), Failure> {
     let mut way = Way { cid, steps: Vec::new() };
-    let broken = walk(&mut way, common).await?;
+    let broken = walk(&mut way, common, output).await?;
     output.result(&way.text(), "why", way.object());
     broken.map_or(Ok(()), Err)
 }
 
 /// Takes the steps, and answers what is broken first.
-async fn walk(way: &mut Way, common: &Common) -> Result<Option<Failure>, Failure> {
+async fn walk(way: &mut Way, common: &Common, output: &Output) -> Result<Option<Failure>, Failure> {
     let network = match settings::network(common) {
         Ok(network) => network,
         Err(failure) => {
@@ -42,9 +42,9 @@ async fn walk(way: &mut Way, common: &Common) -> Result<Option<Failure>, Failure
     );
     way.take(Ok(found), Vec::new());
 
-    let net = dialer().await?;
-    let trace = trace(&net, &network, way.cid).await;
-    Ok(follow(way, &network, &trace))
+    let online = online::follow(network, output).await?;
+    let trace = trace(&online.net, &mut online.committees(), way.cid).await;
+    Ok(follow(way, &online.network, &trace))
 }
 
 /// Takes the steps over what was found on the network.

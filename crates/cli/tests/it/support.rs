@@ -88,6 +88,58 @@ impl World {
         world
     }
 
+    /// A running network of four nodes, and the key of an account that has nothing.
+    pub(crate) fn with_account() -> Self {
+        let world = Self::with_network(4);
+        world.file("own-passphrase", "correct horse\n");
+        world.key("default");
+        world
+    }
+
+    /// A complete network of four members that have no ledger, none of which runs, and the key of an account.
+    pub(crate) fn without_ledger() -> Self {
+        let world = Self::empty();
+        let mut create = vec!["net".to_owned(), "create".into(), "--dir".into(), "plain".into()];
+        let mut complete = create.clone();
+        for number in 1..=4 {
+            let dir = format!("n{number}");
+            let site = format!("site-{number}");
+            let init = ["node", "init", "--dir", &dir, "--operator", &dir, "--failure-domain", &site];
+            world.run(init).ok();
+            create.extend(["--member".into(), format!("{dir}/member")]);
+            complete.extend(["--possession".into(), format!("{dir}/possession")]);
+        }
+        world.run(create).ok();
+        for number in 1..=4 {
+            let dir = format!("n{number}");
+            world.run(["node", "prove", "--dir", &dir, "--network", "plain"]).ok();
+        }
+        world.run(complete).ok();
+        fs::create_dir_all(world.path("home/.config/holdfast")).unwrap();
+        world.file("home/.config/holdfast/config.toml", format!("network = {:?}\n", world.path("plain")));
+        world.file("own-passphrase", "correct horse\n");
+        world.key("default");
+        world
+    }
+
+    /// Draws a key of an account, under the passphrase of this world.
+    pub(crate) fn key(&self, name: &str) {
+        self.run(["key", "new", name]).ok();
+    }
+
+    /// The account of a key.
+    pub(crate) fn account(&self, name: &str) -> String {
+        let keys = self.run_json(["key", "ls"]).ok().json();
+        let keys = keys["keys"].as_array().unwrap();
+        let key = keys.iter().find(|key| key["name"] == name).expect("the key is there");
+        key["account"].as_str().unwrap().to_owned()
+    }
+
+    /// What the account of the key `default` has, in the smallest unit.
+    pub(crate) fn balance(&self) -> u128 {
+        self.run_json(["wallet", "balance"]).ok().json()["balance"].as_str().unwrap().parse().unwrap()
+    }
+
     /// A path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -103,10 +155,12 @@ impl World {
     /// The program, in the folder, with nothing of the tester's environment.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(HOLDFAST);
+        let passphrase = self.path("own-passphrase");
         command
             .env_clear()
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
+            .envs(passphrase.exists().then_some(("HOLDFAST_PASSPHRASE_FILE", passphrase)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
@@ -268,6 +322,16 @@ pub(crate) fn wait_until(what: &str, state: impl Fn() -> bool) {
         assert!(std::time::Instant::now() < deadline, "waited in vain until {what}");
         std::thread::yield_now();
     }
+}
+
+/// Whether there is a whole file under a folder: not one that is still being written.
+pub(crate) fn has_file(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        let temporary = entry.file_name().as_encoded_bytes().starts_with(b".tmp");
+        if path.is_dir() { has_file(&path) } else { !temporary }
+    })
 }
 
 /// The first file under a folder that holds these bytes, and where in it. What goes away meanwhile does not.

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use holdfast_client::ask::{self, AskError};
-use holdfast_client::network::Network;
+use holdfast_client::network::{Network, Standing};
 use holdfast_core::{bls, explain};
 use holdfast_proofs::bundle::Bundle;
 use holdfast_proofs::certificate::{Certificate, Merge, ValidCertificate};
 use holdfast_proofs::committee::Committee;
+use holdfast_proofs::verdict;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -109,23 +110,18 @@ fn invalid(name: &str, why: &str) -> Failure {
 
 /// The committee that the proof brings with it.
 fn committee(args: &MergeArgs, bundle: &Bundle) -> Result<Committee, Failure> {
-    let name = args.proof.display().to_string();
-    let committee =
-        Committee::new(&bundle.genesis, &bundle.proofs).map_err(|error| invalid(&name, &explain(&error)))?;
-    if bundle.committee != *committee.record() {
-        return Err(invalid(&name, "committee record does not follow from genesis"));
-    }
-    Ok(committee)
+    verdict::committee(bundle).map_err(|why| invalid(&args.proof.display().to_string(), &why))
 }
 
 fn verify(name: &str, certificate: Certificate, committee: &Committee) -> Result<ValidCertificate, Failure> {
     certificate.verify(committee).map_err(|error| invalid(name, &explain(&error)))
 }
 
-/// The network in use, which must be that of the proof.
+/// The network in use, which must be that of the proof. Those are asked who owned the slots when it was made.
 fn network(common: &Common, committee: &Committee) -> Result<Network, Failure> {
-    let network = settings::network(common)?;
+    let mut network = settings::network(common)?;
     if network.id() == committee.network() {
+        (network.committee, network.standing) = (committee.clone(), Standing::default());
         return Ok(network);
     }
     let message = format!(

@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 
 use super::Check;
 use crate::args::Common;
-use crate::commands::dialer;
+use crate::commands::online::{self, Online};
 use crate::commands::verify::clock;
 use crate::failure::{Exit, Failure};
+use crate::output::Output;
 use crate::{settings, supervisor};
 
 /// 2026-01-01: no build of this program is older, so a clock before that is wrong.
@@ -22,7 +23,7 @@ const CLOCK_MIN: Timestamp = Timestamp(1_767_225_600);
 const NAMED_MAX: usize = 5;
 
 /// Looks at the network in use, the clock, and the network's nodes.
-pub(super) async fn checks(common: &Common) -> Vec<Check> {
+pub(super) async fn checks(common: &Common, output: &Output) -> Vec<Check> {
     let folder = match settings::network_folder(common) {
         Ok(Some(folder)) => folder,
         Ok(None) => {
@@ -41,12 +42,41 @@ pub(super) async fn checks(common: &Common) -> Vec<Check> {
     let members = network.committee.members().len();
     let found = format!("{} of {members} members in {} is complete", network.id().short(), folder.display());
     let mut checks = vec![Check::ok("network", found), time(Some(&network))];
+    let online = match online::follow(network, output).await {
+        Ok(online) => online,
+        Err(failure) => {
+            checks.push(Check::failure("nodes", failure));
+            return checks;
+        }
+    };
+    if online.network.genesis.ledger.is_some() {
+        checks.push(ledger(&online).await);
+    }
     let local = folder.join("nodes").is_dir();
-    checks.extend(match nodes(&folder, &network, local).await {
+    checks.extend(match nodes(&folder, &online, local).await {
         Ok(nodes) => nodes,
         Err(failure) => vec![Check::failure("nodes", failure)],
     });
     checks
+}
+
+/// Does the ledger go on?
+async fn ledger(online: &Online) -> Check {
+    let head = match online.ledger() {
+        Ok(mut ledger) => ledger.head().await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    match head {
+        Ok(head) => {
+            let header = head.header.header();
+            let epoch = online.network.committee.record().epoch;
+            Check::ok(
+                "ledger",
+                format!("block {} of {} is final, epoch {epoch} runs", header.height, header.time.second()),
+            )
+        }
+        Err(failure) => Check::failure("ledger", failure),
+    }
 }
 
 /// Is the clock plausible?
@@ -55,10 +85,15 @@ fn time(network: Option<&Network>) -> Check {
         Ok(now) => now,
         Err(failure) => return Check::failure("clock", Failure { exit: Exit::Usage, ..failure }),
     };
-    judge_time(now, network.map(|network| (network.genesis.start, network.genesis.end)))
+    let runs = |network: &Network| {
+        let genesis = &network.genesis;
+        // With a ledger one epoch follows another, and no end is planned.
+        (genesis.start, if genesis.ledger.is_none() { Some(genesis.end) } else { None })
+    };
+    judge_time(now, network.map(runs))
 }
 
-fn judge_time(now: Timestamp, runs: Option<(Timestamp, Timestamp)>) -> Check {
+fn judge_time(now: Timestamp, runs: Option<(Timestamp, Option<Timestamp>)>) -> Check {
     let name = "clock";
     match runs {
         _ if now < CLOCK_MIN => {
@@ -73,7 +108,7 @@ fn judge_time(now: Timestamp, runs: Option<(Timestamp, Timestamp)>) -> Check {
                 "set the clock, or wait: until then every proof is invalid",
             )
         }
-        Some((_, end)) if now >= end => {
+        Some((_, Some(end))) if now >= end => {
             let found = format!("it says {now}, and the network ended at {end}");
             Check::failed(
                 name,
@@ -82,14 +117,17 @@ fn judge_time(now: Timestamp, runs: Option<(Timestamp, Timestamp)>) -> Check {
                 "set the clock if it is wrong; else use another network",
             )
         }
-        Some((_, end)) => Check::ok(name, format!("it says {now}, and the network runs until {end}")),
-        None => Check::ok(name, format!("it says {now}")),
+        Some((_, Some(end))) => Check::ok(name, format!("it says {now}, and the network runs until {end}")),
+        _ => Check::ok(name, format!("it says {now}")),
     }
 }
 
 /// Asks every member who it is. In a network of this machine each is checked by itself, and so is its process.
-async fn nodes(folder: &Path, network: &Network, local: bool) -> Result<Vec<Check>, Failure> {
-    let net = dialer().await?;
+async fn nodes(
+    folder: &Path,
+    Online { net, network, .. }: &Online,
+    local: bool,
+) -> Result<Vec<Check>, Failure> {
     let mut asking = JoinSet::new();
     for place in 0..network.committee.members().len() {
         let (net, network) = (net.clone(), network.clone());
@@ -173,7 +211,8 @@ mod tests {
 
     #[test]
     fn the_clock_is_judged_by_the_network() {
-        let runs = Some((Timestamp(CLOCK_MIN.0 + 100), Timestamp(CLOCK_MIN.0 + 200)));
+        let runs = Some((Timestamp(CLOCK_MIN.0 + 100), Some(Timestamp(CLOCK_MIN.0 + 200))));
+        let endless = Some((Timestamp(CLOCK_MIN.0 + 100), None));
         for (now, runs, state) in [
             (0, None, State::Failed(Exit::Usage)),
             (CLOCK_MIN.0, None, State::Ok),
@@ -181,6 +220,8 @@ mod tests {
             (CLOCK_MIN.0 + 100, runs, State::Ok),
             (CLOCK_MIN.0 + 199, runs, State::Ok),
             (CLOCK_MIN.0 + 200, runs, State::Failed(Exit::Expired)),
+            (CLOCK_MIN.0 + 99, endless, State::Failed(Exit::Usage)),
+            (u64::MAX, endless, State::Ok),
         ] {
             assert_eq!(judge_time(Timestamp(now), runs).state, state, "{now}");
         }

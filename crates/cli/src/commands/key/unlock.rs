@@ -2,6 +2,7 @@
 
 use clap::Args;
 use holdfast_client::keystore::{AccountKey, KeyName, Keystore};
+use holdfast_ledger::account::AccountId;
 
 use super::passphrase::PassphraseArgs;
 use crate::args::key_name;
@@ -21,11 +22,36 @@ pub(crate) struct KeyArgs {
 }
 
 impl KeyArgs {
+    /// Whose key it is, for which no passphrase is needed.
+    pub(crate) fn account(&self) -> Result<AccountId, Failure> {
+        Ok(Keystore::open(&settings::keystore_folder()?).account(&self.key)?)
+    }
+
     /// Opens the key, for which the passphrase is asked or read.
-    #[expect(dead_code, reason = "commands that sign transactions are to come")]
     pub(crate) async fn unlock(&self, output: &Output) -> Result<AccountKey, Failure> {
         let keystore = Keystore::open(&settings::keystore_folder()?);
         unlock(&keystore, &self.key, &self.passphrase, output).await
+    }
+}
+
+/// Whose money a command looks at. For any command to flatten into its arguments.
+#[derive(Debug, Args)]
+pub(crate) struct AccountArgs {
+    /// The account, `hf1…` [default: that of --key]
+    #[arg(value_name = "ACCOUNT")]
+    account: Option<AccountId>,
+    /// The key whose account it is, by its name in `key ls`
+    #[arg(long, value_name = "NAME", default_value = KeyName::DEFAULT, value_parser = key_name)]
+    key: KeyName,
+}
+
+impl AccountArgs {
+    /// The account.
+    pub(crate) fn account(&self) -> Result<AccountId, Failure> {
+        match self.account {
+            Some(account) => Ok(account),
+            None => Ok(Keystore::open(&settings::keystore_folder()?).account(&self.key)?),
+        }
     }
 }
 

@@ -58,7 +58,7 @@ impl Proof {
             piece_bytes: statement.piece_bytes,
             signed: bundle.certificate.claimed_signers().map(|signers| signers.count()),
             slots: statement.coding.n,
-            ends: bundle.committee.end,
+            ends: bundle.committee.end_of(statement.retain_until).unwrap_or(bundle.committee.end),
         };
         Ok(Self { path, worth, said: Some(said) })
     }

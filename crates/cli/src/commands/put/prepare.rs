@@ -11,7 +11,7 @@ use holdfast_store::import::{ImportError, ImportProfile, import};
 use holdfast_store::source::Plan;
 use tempfile::NamedTempFile;
 
-use super::Job;
+use super::jobs::Job;
 use crate::commands::{blocking, scratch, size};
 use crate::failure::Failure;
 use crate::output::Output;

@@ -8,7 +8,7 @@ use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
 use holdfast_store::{folder_of, shared_temp_in};
 use tempfile::NamedTempFile;
 
-use super::{Job, KEY, PROOF};
+use super::jobs::{Job, KEY, PROOF};
 use crate::failure::{Exit, Failure};
 use crate::settings;
 
