@@ -9,7 +9,9 @@ use holdfast_ledger::account::{Account, AccountId};
 use holdfast_ledger::execute::Executed;
 use holdfast_ledger::genesis::{Allotment, Contents};
 use holdfast_ledger::memory::MemoryLedger;
+use holdfast_ledger::params::Params;
 use holdfast_ledger::state::{RowKey, Table};
+use holdfast_ledger::testing::life::MEMBERS;
 use holdfast_ledger::testing::{TestLedger, free};
 use holdfast_ledger::transaction::{Payload, Transfer};
 
@@ -33,7 +35,16 @@ pub static TEST: LazyLock<TestLedger> = LazyLock::new(|| {
     TestLedger::of(4, Contents { allotments, ..TestLedger::new(4, free()).contents })
 });
 
-/// Its first block.
+/// Ledgers of whose members bond comes back soon: without fees and with them.
+pub static FREE: LazyLock<TestLedger> = LazyLock::new(|| TestLedger::new(MEMBERS, soon(free())));
+/// See [`FREE`].
+pub static FEES: LazyLock<TestLedger> = LazyLock::new(|| TestLedger::new(MEMBERS, soon(Params::default())));
+
+fn soon(params: Params) -> Params {
+    Params { unbond_epochs: 3, evidence_epochs: 2, ..params }
+}
+
+/// The first block of [`TEST`].
 pub static BLOCK: LazyLock<Executed> = LazyLock::new(|| {
     let ledger = MemoryLedger::new(TEST.founded.clone());
     let pay = |number: u8| {

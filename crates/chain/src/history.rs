@@ -4,10 +4,14 @@
 //! |---|---|---|
 //! | `headers` | height | [`Header`] in DAG-CBOR |
 //! | `blocks` | height | the block as it travels; genesis has none |
+//! | `receipts` | height | what became of the block, [`Receipts`] in DAG-CBOR; genesis has none |
 //! | `finality` | height | what shows that the block is final; genesis has none |
+//!
+//! Receipts follow from blocks, but only together with the state before them, which is not kept.
 
 use holdfast_core::codec;
 use holdfast_ledger::block::{Header, Height};
+use holdfast_ledger::receipt::{RECEIPTS_BYTES_MAX, Receipts};
 use holdfast_proofs::header::HEADER_BYTES_MAX;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -18,6 +22,7 @@ type ByHeight = TableDefinition<'static, u64, Bytes>;
 
 const HEADERS: ByHeight = TableDefinition::new("headers");
 const BLOCKS: ByHeight = TableDefinition::new("blocks");
+const RECEIPTS: ByHeight = TableDefinition::new("receipts");
 const FINALITY: ByHeight = TableDefinition::new("finality");
 
 /// Longest certificate of finality, in bytes: a signature that is a sum, and a bit for each of some thousand validators.
@@ -26,17 +31,15 @@ pub const FINALITY_BYTES_MAX: usize = 8 << 10;
 /// Blocks and headers on disk.
 pub(crate) struct History(Database);
 
-/// A block, ready to be written.
+/// Blocks that are pruned in one go, of at most a few GiB.
+const PRUNE_BLOCKS_MAX: usize = 256;
+
+/// A block, ready to be written. Genesis has a header and nothing else.
 pub(crate) struct Entry<'a> {
     pub(crate) header: &'a Header,
-    /// Genesis has none.
-    pub(crate) body: Option<Body<'a>>,
-}
-
-/// What comes with a header.
-pub(crate) struct Body<'a> {
-    pub(crate) block: &'a [u8],
-    pub(crate) finality: &'a [u8],
+    /// The block as it travels, and what became of it.
+    pub(crate) body: Option<(&'a [u8], &'a Receipts)>,
+    pub(crate) finality: Option<&'a [u8]>,
 }
 
 impl History {
@@ -54,12 +57,38 @@ impl History {
             let height = entry.header.height.0;
             write.open_table(HEADERS)?.insert(height, &codec::encode(entry.header)[..])?;
             // Genesis makes the tables, so that whoever reads finds them.
-            let (mut blocks, mut finality) = (write.open_table(BLOCKS)?, write.open_table(FINALITY)?);
-            if let Some(body) = &entry.body {
-                blocks.insert(height, body.block)?;
-                finality.insert(height, body.finality)?;
+            let (mut blocks, mut receipts) = (write.open_table(BLOCKS)?, write.open_table(RECEIPTS)?);
+            if let Some((block, outcome)) = entry.body {
+                blocks.insert(height, block)?;
+                receipts.insert(height, &codec::encode(outcome)[..])?;
             }
-            drop((blocks, finality));
+            drop((blocks, receipts));
+            let mut finality = write.open_table(FINALITY)?;
+            if let Some(certificate) = entry.finality {
+                finality.insert(height, certificate)?;
+            }
+            drop(finality);
+            write.commit()?;
+            Ok(())
+        };
+        fill().map_err(failed("write"))
+    }
+
+    /// Removes blocks and receipts below a height, the oldest first, and not more than a bounded number.
+    pub(crate) fn prune(&self, below: Height) -> Result<(), ChainError> {
+        let fill = || -> Result<(), redb::Error> {
+            let mut write = self.0.begin_write()?;
+            write.set_quick_repair(true);
+            let (mut blocks, mut receipts) = (write.open_table(BLOCKS)?, write.open_table(RECEIPTS)?);
+            let mut heights = Vec::new();
+            for entry in blocks.range(..below.0)?.take(PRUNE_BLOCKS_MAX) {
+                heights.push(entry?.0.value());
+            }
+            for height in heights {
+                blocks.remove(height)?;
+                receipts.remove(height)?;
+            }
+            drop((blocks, receipts));
             write.commit()?;
             Ok(())
         };
@@ -74,7 +103,12 @@ impl History {
             headers => headers.map_err(failed("read"))?,
         };
         let open = |table| read.open_table(table).map_err(failed("read"));
-        Ok(Some(HistoryView { headers, blocks: open(BLOCKS)?, finality: open(FINALITY)? }))
+        Ok(Some(HistoryView {
+            headers,
+            blocks: open(BLOCKS)?,
+            receipts: open(RECEIPTS)?,
+            finality: open(FINALITY)?,
+        }))
     }
 }
 
@@ -82,6 +116,7 @@ impl History {
 pub(crate) struct HistoryView {
     headers: ReadOnlyTable<u64, Bytes>,
     blocks: ReadOnlyTable<u64, Bytes>,
+    receipts: ReadOnlyTable<u64, Bytes>,
     finality: ReadOnlyTable<u64, Bytes>,
 }
 
@@ -100,6 +135,18 @@ impl HistoryView {
 
     pub(crate) fn block(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
         bytes(&self.blocks, height)
+    }
+
+    /// The height of the oldest block that is kept.
+    pub(crate) fn first_block(&self) -> Result<Option<Height>, ChainError> {
+        let first = self.blocks.first().map_err(failed("read"))?;
+        Ok(first.map(|(height, _)| Height(height.value())))
+    }
+
+    pub(crate) fn receipts(&self, height: Height) -> Result<Option<Receipts>, ChainError> {
+        let Some(bytes) = self.receipts.get(height.0).map_err(failed("read"))? else { return Ok(None) };
+        let receipts = codec::decode(bytes.value(), RECEIPTS_BYTES_MAX);
+        receipts.map(Some).map_err(|_| ChainError::Damaged("receipts cannot be read"))
     }
 
     pub(crate) fn finality(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {

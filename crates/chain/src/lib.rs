@@ -1,13 +1,13 @@
 //! The ledger on disk: blocks in one database, rows and the state tree in another.
 //!
-//! A block is *committed* once it is durable in `blocks.redb`. Then `state.redb` takes what it changes, which everybody
-//! sees at once and which becomes durable only now and then, in a *save*. After a crash the state stands where it was
+//! A block is *committed* once it is durable in `blocks.redb`. What it changes stays in memory, where everybody sees it at
+//! once, and now and then a *save* makes all of it durable in `state.redb`. After a crash the state stands where it was
 //! saved, and opening the ledger executes the blocks behind it again.
 //!
 //! ```text
 //! blocks.redb   genesis ─ 1 ─ 2 ─ … ─ 40 ─ 41 ─ 42      every block durable, in order
-//! state.redb                          40                durable: the last save
-//!                                           41 ─ 42     seen, lost by a crash, executed again
+//! state.redb                          40                the last save
+//! memory                                   41 ─ 42      lost by a crash, executed again
 //! ```
 //!
 //! Whoever reads has a [`View`]: the ledger after one block, whatever is committed meanwhile.
@@ -26,46 +26,53 @@ use holdfast_ledger::genesis::Founded;
 use redb::Database;
 
 mod error;
+mod explorer;
 mod history;
 mod import;
+mod overlay;
 mod pipeline;
+mod restore;
 mod rows;
+mod state;
 mod view;
 
 pub use error::ChainError;
 use error::failed;
+pub use explorer::{Explorer, Known, Place};
 pub use history::FINALITY_BYTES_MAX;
-use history::{Body, Entry, History};
+use history::{Entry, History};
 pub use import::{ImportError, import};
-use rows::{StateFile, Step};
-pub use view::View;
+pub use restore::{Restore, RestoreError};
+use rows::StateFile;
+use state::{State, Step};
+pub use view::{PAGE_MAX, View};
 
 type Bytes = &'static [u8];
 
 /// Most blocks that are executed again after a crash. Empty blocks cost little to execute and as much as others to save.
 const SAVE_BLOCKS: u32 = 64;
-/// Bytes of blocks after which the state is saved: what two processors execute again in some eight seconds. With a
-/// million accounts, a save then writes most pages of the database once for some twenty blocks.
+/// Bytes of blocks after which the state is saved: what two processors execute again in some eight seconds.
 const SAVE_BYTES: usize = 32 << 20;
 
-/// How often the state is saved: when either is reached.
+/// How often a save begins: when one of these is reached. While it goes on, as much may come again, and no more.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     blocks: u32,
+    /// Of blocks.
     bytes: usize,
+    /// Of memory that changes take.
+    memory: usize,
 }
 
-impl Pace {
-    const STEADY: Self = Self { blocks: SAVE_BLOCKS, bytes: SAVE_BYTES };
-}
-
-/// The part of a ledger's memory that is for its blocks, which are mostly written once and read by whoever syncs.
-const HISTORY_CACHE_SHARE: usize = 8;
+/// Of a ledger's memory, an eighth is for pages of its blocks, which are mostly written once and read by whoever syncs;
+/// two eighths for pages of its state; and the rest for changes, of which there are two parts while one is saved. They are
+/// worth most: what is changed twice before a save is written once.
+const MEMORY_SHARES: usize = 8;
 
 /// A ledger on disk. One process has it open at a time. It is saved when it is dropped.
 pub struct Chain {
     history: History,
-    state: StateFile,
+    state: State,
     pace: Pace,
     /// `None` after a commit that failed, of which nobody knows how far it came.
     tip: Mutex<Option<Tip>>,
@@ -77,50 +84,39 @@ struct Tip {
     unsaved: Unsaved,
 }
 
-/// What would have to be executed again.
+/// Blocks that no save has begun with.
 #[derive(Clone, Copy, Default)]
 struct Unsaved {
     blocks: u32,
     bytes: usize,
 }
 
-impl Unsaved {
-    fn and(self, bytes: usize) -> Self {
-        Self { blocks: self.blocks + 1, bytes: self.bytes + bytes }
-    }
-
-    fn reaches(self, pace: Pace) -> bool {
-        self.blocks >= pace.blocks || self.bytes >= pace.bytes
-    }
-}
-
 impl Chain {
-    /// Opens the ledger in a folder, or begins it with genesis. `cache_bytes` of memory hold pages of its databases.
+    /// Opens the ledger in a folder, or begins it with genesis. It takes about `memory_bytes` of memory.
     ///
     /// After a crash this executes again what was not saved, as [`import`] would.
     ///
     /// # Errors
     /// If it cannot be opened, or began with another genesis.
-    pub fn open(folder: &Path, cache_bytes: usize, founded: &Founded) -> Result<Self, ChainError> {
+    pub fn open(folder: &Path, memory_bytes: usize, founded: &Founded) -> Result<Self, ChainError> {
         fs::create_dir_all(folder).map_err(ChainError::Folder)?;
-        let history_cache = cache_bytes / HISTORY_CACHE_SHARE;
-        let blocks = open_database(folder, "blocks.redb", history_cache)?;
-        let state = open_database(folder, "state.redb", cache_bytes - history_cache)?;
-        Self::over(blocks, state, founded, Pace::STEADY)
+        let share = memory_bytes / MEMORY_SHARES;
+        let blocks = open_database(folder, "blocks.redb", share)?;
+        let state = open_database(folder, "state.redb", 2 * share)?;
+        let memory = (memory_bytes - 3 * share) / 2;
+        Self::over(blocks, state, founded, Pace { blocks: SAVE_BLOCKS, bytes: SAVE_BYTES, memory })
     }
 
     /// The ledger in two databases.
     fn over(blocks: Database, state: Database, founded: &Founded, pace: Pace) -> Result<Self, ChainError> {
-        let (history, state) = (History::new(blocks), StateFile::new(state));
+        let history = History::new(blocks);
         match history.read()? {
-            None => history.append(&Entry { header: &founded.header, body: None })?,
+            None => history.append(&Entry { header: &founded.header, body: None, finality: None })?,
             Some(view) if view.header(Height(0))?.as_ref() == Some(&founded.header) => {}
             Some(_) => return Err(ChainError::Genesis),
         }
-        if state.read()?.is_none() {
-            let Founded { header, changes, tree } = founded;
-            state.apply_and_save(Step { height: header.height, changes, tree })?;
-        }
+        let Founded { header, changes, tree } = founded;
+        let state = State::open(StateFile::new(state), Step { height: header.height, changes, tree })?;
         let chain = Self { history, state, pace, tip: Mutex::new(None) };
         let unsaved = chain.catch_up(&NetworkId::new(*founded.header.parent.as_bytes()))?;
         let hash = chain.view()?.header().hash();
@@ -166,7 +162,7 @@ impl Chain {
     /// If it cannot be read.
     pub fn view(&self) -> Result<View, ChainError> {
         // In this order, for a block is in the history before it is in the state.
-        let state = self.state.read()?.ok_or(ChainError::Damaged("there is no state"))?;
+        let state = self.state.view()?;
         let history = self.history.read()?.ok_or(ChainError::Damaged("there is no genesis"))?;
         View::new(state, history)
     }
@@ -191,7 +187,8 @@ impl Chain {
         };
         *guard = None;
         let block = executed.block_bytes();
-        self.history.append(&Entry { header, body: Some(Body { block: &block, finality }) })?;
+        let body = Some((&block[..], executed.receipts()));
+        self.history.append(&Entry { header, body, finality: Some(finality) })?;
         let unsaved = self.apply(unsaved, executed, block.len())?;
         *guard = Some(Tip { hash: header.hash(), unsaved });
         Ok(())
@@ -200,14 +197,14 @@ impl Chain {
     /// Lets the state take a block that is durable.
     fn apply(&self, unsaved: Unsaved, executed: &Executed, bytes: usize) -> Result<Unsaved, ChainError> {
         let height = executed.block().header.height;
-        let step = Step { height, changes: executed.changes(), tree: executed.tree() };
-        let unsaved = unsaved.and(bytes);
-        if unsaved.reaches(self.pace) {
-            self.state.apply_and_save(step)?;
-            return Ok(Unsaved::default());
+        self.state.take(Step { height, changes: executed.changes(), tree: executed.tree() });
+        let Unsaved { blocks, bytes } = Unsaved { blocks: unsaved.blocks + 1, bytes: unsaved.bytes + bytes };
+        let Pace { blocks: blocks_max, bytes: bytes_max, memory } = self.pace;
+        if blocks < blocks_max && bytes < bytes_max && self.state.unsaved_bytes() < memory {
+            return Ok(Unsaved { blocks, bytes });
         }
-        self.state.apply(step)?;
-        Ok(unsaved)
+        self.state.begin_save()?;
+        Ok(Unsaved::default())
     }
 
     /// Saves the state, so that opening the ledger executes nothing again.
@@ -217,13 +214,36 @@ impl Chain {
     pub fn save(&self) -> Result<(), ChainError> {
         let mut guard = self.lock();
         let tip = guard.as_mut().ok_or(ChainError::Stopped)?;
-        self.state.save()?;
         tip.unsaved = Unsaved::default();
-        Ok(())
+        self.state.begin_save()?;
+        self.state.end_save()
+    }
+
+    /// Removes blocks and their receipts below a height, the oldest first; headers and finality stay. It stops after 256
+    /// blocks, and at the last save, from which on blocks may have to be executed again. Returns the height from which on
+    /// blocks are kept now: who wants more asks again.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn prune(&self, keep_blocks_from: Height) -> Result<Height, ChainError> {
+        let saved = self.state.saved();
+        let below = saved.next().map_or(keep_blocks_from, |unsaved| keep_blocks_from.min(unsaved));
+        self.history.prune(below)?;
+        let view = self.view()?;
+        let next = view.header().height.next().unwrap_or(view.header().height);
+        Ok(view.first_block()?.unwrap_or(next))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Tip>> {
         self.tip.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // What is not saved is executed again.
+        let _ = self.save();
+        let _ = self.state.end_save();
     }
 }
 

@@ -64,10 +64,7 @@ pub(crate) fn run<E: std::error::Error + Send + 'static>(
         let (done, outcomes) = sync_channel(1);
         scope.spawn(move || {
             for (executed, finality) in inbox {
-                let t = std::time::Instant::now();
-                let r = take(&executed, &finality);
-                eprintln!("take {:?} cpu", t.elapsed());
-                if done.send(r).is_err() {
+                if done.send(take(&executed, &finality)).is_err() {
                     return;
                 }
             }
@@ -100,11 +97,8 @@ impl<F: FnMut(&Header)> Line<'_, F> {
         block: Checked<E>,
     ) -> Result<(), ImportError<E>> {
         let (block, finality) = block?;
-        let t = std::time::Instant::now();
         let executed = self.execute(block).map_err(|source| ImportError::Block { at, source })?;
-        let t1 = std::time::Instant::now();
         self.settle()?;
-        eprintln!("exec {:?} settle {:?}", t1 - t, t1.elapsed());
         let executed = Arc::new(executed);
         // If the thread that commits is gone, settling will tell.
         let _ = self.commits.send((executed.clone(), finality));

@@ -144,6 +144,7 @@ impl<V: Verify> Authority<V> {
         self.timers.clear();
         self.asks.clear();
         self.ahead.retain(|_, height| *height > next.height);
+        self.timers.set(Timer::Answer, self.config.repeat_ms);
         let until = next.parent.0.saturating_add(self.config.block_ms);
         // By this clock the block before may be far ahead; nobody waits longer for that.
         let wait = until.saturating_sub(now.0).min(self.config.block_ms);
@@ -187,9 +188,12 @@ impl<V: Verify> Authority<V> {
         let Some(height) = message.height() else { return };
         let begun = matches!(self.state, State::Undecided(_));
         if height < now_at {
-            // One that asks for nothing, so that no two nodes ever answer each other.
-            let message = Message::Decided(Decided { height: Height(now_at.0 - 1) });
-            out.push(Effect::Send { to: from, message });
+            let late = height.0 + 1 == now_at.0 && self.timers.waits_for(Timer::Answer);
+            if !late {
+                // One that asks for nothing, so that no two nodes ever answer each other.
+                let message = Message::Decided(Decided { height: Height(now_at.0 - 1) });
+                out.push(Effect::Send { to: from, message });
+            }
         } else if height == now_at && begun {
             self.with_undecided(out, now, |undecided, turn| undecided.message(turn, from, message));
         } else if height > now_at || matches!(self.state, State::Waiting(_)) {
@@ -207,6 +211,7 @@ impl<V: Verify> Authority<V> {
         while let Some(timer) = self.timers.take() {
             match timer {
                 Timer::Begin => self.begin(out, now),
+                Timer::Answer => {}
                 timer => {
                     self.with_undecided(out, now, |undecided, turn| undecided.due(turn, timer));
                     if timer == Timer::Repeat {

@@ -331,9 +331,10 @@ impl Mempool {
         }
     }
 
-    /// Whether a transaction of this name waits. It looks at all of them.
-    pub fn holds(&self, id: &TransactionId) -> bool {
-        self.chains.values().any(|chain| !chain.all(|one| one.id() != *id))
+    /// The transaction of this name, if it waits. It looks at all of them.
+    pub fn find(&self, id: &TransactionId) -> Option<&CheckedTransaction> {
+        let mut all = self.chains.values().flat_map(|chain| (0..).map_while(|place| chain.at(place)));
+        all.find(|one| one.id() == *id)
     }
 
     /// Changes one chain, and everything that is known about all of them.

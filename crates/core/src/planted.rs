@@ -18,6 +18,8 @@ pub enum Bug {
     ForgetReceipt,
     /// A validator forgets its lock when it is restarted.
     ForgetLock,
+    /// A validator does not write down its votes.
+    ForgetVote,
     /// Signatures of votes are not checked.
     SkipVoteCheck,
     /// A third of all weight counts as two thirds.

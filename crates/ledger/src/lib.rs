@@ -8,6 +8,7 @@ pub mod account;
 pub mod accounts;
 pub mod beacon;
 pub mod block;
+pub mod chunk;
 mod context;
 pub mod epoch;
 pub mod evidence;

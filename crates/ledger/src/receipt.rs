@@ -150,6 +150,24 @@ tagged_enum! {
     }
 }
 
+impl Event {
+    /// Accounts whose history it belongs to.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        match self {
+            Self::Transferred(Transferred { from, to, .. }) => vec![*from, *to],
+            Self::Rewarded(Rewarded { to, .. }) | Self::OrderPaid(OrderPaid { to, .. }) => vec![*to],
+            Self::NodeChanged(_)
+            | Self::Bonded(_)
+            | Self::Slashed(_)
+            | Self::OrderChanged(_)
+            | Self::OrderActive(_)
+            | Self::OrderEnded(_)
+            | Self::Decided(_)
+            | Self::EpochBegan(_) => Vec::new(),
+        }
+    }
+}
+
 /// A node was registered, or serves no longer, or again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct NodeChanged {

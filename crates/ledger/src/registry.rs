@@ -245,6 +245,18 @@ fn names(member: &Member) -> [Vec<u8>; 3] {
     ]
 }
 
+/// Whether a node holds all its names.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn holds_its_names(state: &State<'_>, member: &Member) -> bool {
+    names(member).iter().all(|name| state.get(name).ok().flatten() == Some(Claim(member.node)))
+}
+
+/// How many names are taken.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn names_taken(state: &State<'_>) -> usize {
+    crate::testing::audit::rows::<Claim>(state).len()
+}
+
 /// Takes the names of a node, or says that another one has one of them.
 pub(crate) fn claim(state: &mut State<'_>, member: &Member) -> Result<(), Halt> {
     for name in names(member) {

@@ -15,6 +15,11 @@ use serde::de::DeserializeOwned;
 
 use crate::layer;
 
+/// Longest address of a row, in bytes.
+pub const KEY_BYTES_MAX: usize = 256;
+/// Longest row of any table, in bytes: the record of a committee of 1,024 members.
+pub const ROW_BYTES_MAX: usize = 1 << 20;
+
 /// What stands in a table.
 pub trait Row: Serialize + DeserializeOwned {
     /// The table.
@@ -92,6 +97,7 @@ impl<'a> State<'a> {
 
     /// Writes a row.
     pub fn put<R: Row>(&mut self, key: &[u8], row: &R) {
+        const { assert!(R::BYTES_MAX <= ROW_BYTES_MAX, "no chunk would hold such a row") };
         let bytes = codec::encode(row);
         debug_assert!(bytes.len() <= R::BYTES_MAX, "a row of {} bytes", bytes.len());
         self.change(RowKey::new(R::TABLE, key), Some(bytes));

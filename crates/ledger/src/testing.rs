@@ -21,6 +21,9 @@ use crate::state::State;
 use crate::transaction::{Body, CheckedTransaction, Payload, Transaction};
 use crate::units::FFG;
 
+pub mod audit;
+pub mod life;
+
 /// A network with a ledger, all of whose secrets the test knows. Every member is an authority, and owned by
 /// [`owner`] of its number.
 pub struct TestLedger {

@@ -9,11 +9,14 @@
 //! | `member` | the node's public entry, to be sent to whoever founds the network |
 //! | `possession` | its proof of possession for that network |
 //! | `store/` | pieces and index |
+//! | `ledger/` | the ledger, of networks that have one |
+//! | `api` | where the HTTP API listens |
 //! | `address` | where it listens, one address a line; it prefers the same ports next time |
 //! | `lock` | held while the node runs; holds its process id |
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -116,6 +119,9 @@ pub struct NodeConfig {
     pub quota_bytes: u64,
     /// Folder of the network (`genesis` and `genesis.proofs`), absolute or relative to the node's folder.
     pub network: Option<PathBuf>,
+    /// On a network with a ledger: where the HTTP API listens, without any check of who asks. Nowhere if it is not set.
+    #[serde(default)]
+    pub listen_api: Option<SocketAddr>,
     /// On a network with a ledger: pieces are kept without an order as well, for as long as is asked.
     #[serde(default)]
     pub unpaid: bool,
@@ -142,6 +148,7 @@ impl Default for NodeConfig {
             listen_links: None,
             quota_bytes: 100 << 30,
             network: None,
+            listen_api: None,
             unpaid: false,
         }
     }

@@ -5,9 +5,12 @@
 //! - [`peers`]: what validators send each other, on streams of their own.
 //! - [`sync`]: gets decided blocks from others.
 //! - [`answer`]: answers questions about the ledger.
+//! - [`http`]: what the HTTP API asks.
+//! - [`duties`]: what the node tells the ledger by itself.
 //! - [`committees`]: which members keep pieces in which epoch.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +23,7 @@ use holdfast_ledger::genesis::{Contents, ContentsError};
 use holdfast_ledger::state::{RowsError, State};
 use holdfast_ledger::transaction::CheckedTransaction;
 use holdfast_net::Net;
-use holdfast_proofs::header::Header;
+use holdfast_proofs::header::{Header, Height};
 use holdfast_proofs::validators::{Validators, ValidatorsError};
 use holdfast_proofs::vote::Finality;
 use tokio::sync::{mpsc, watch};
@@ -34,6 +37,8 @@ use crate::trusted::Trusted;
 pub(crate) mod answer;
 pub(crate) mod bodies;
 pub(crate) mod committees;
+mod duties;
+mod http;
 mod index;
 pub(crate) mod log;
 mod look_up;
@@ -44,6 +49,7 @@ pub(crate) mod validator;
 
 use bodies::Bodies;
 use committees::Committees;
+use duties::Duties;
 use index::{Index, IndexError};
 use log::Log;
 use pool::Pool;
@@ -132,8 +138,18 @@ pub(crate) async fn start(
     let (inbox, received) = mpsc::channel(INBOX);
     let (gossip, passed_on) = mpsc::channel(GOSSIP);
     let (behind, hints) = mpsc::channel(1);
-    let (offences, _seen) = mpsc::channel(OFFENCES);
+    let (offences, seen) = mpsc::channel(OFFENCES);
     let Around { ledger, net, network, node, .. } = around.clone();
+    match folder.account() {
+        Ok(key) => {
+            drop(tasks.spawn(Duties::new(around.clone(), key, gossip.clone()).run(seen, stop.clone())))
+        }
+        Err(error) => tracing::warn!(%error, "this node tells the ledger nothing by itself"),
+    }
+    if let Some(listen) = folder.config().ok().and_then(|config| config.listen_api) {
+        let noted = folder.file("api");
+        http::start(ledger.clone(), gossip.clone(), listen, &noted, (tasks, stop)).await?;
+    }
     tasks.spawn(answer::serve(ledger.clone(), net.clone(), gossip, tasks.clone(), stop.clone()));
     tasks.spawn(peers::receive(net.clone(), ledger.clone(), inbox, tasks.clone(), stop.clone()));
     tasks.spawn(follow_addresses(network.clone(), around.folder.clone(), stop.clone()));
@@ -154,6 +170,10 @@ pub(crate) struct Ledger {
     pub(crate) pool: Pool,
     pub(crate) committees: Committees,
     tip: watch::Sender<Tip>,
+    /// Its height, for those who need no more.
+    height: watch::Sender<Height>,
+    /// Others told of blocks that are not here.
+    behind: AtomicBool,
     /// Whoever commits holds this, so that tip and pool follow the blocks in their order.
     commits: Mutex<()>,
 }
@@ -183,6 +203,8 @@ impl Ledger {
             index: Index::open(&folder.join("index.redb"))?,
             pool: Pool::new(),
             committees,
+            height: watch::Sender::new(tip.header.height),
+            behind: AtomicBool::new(false),
             tip: watch::Sender::new(tip),
             commits: Mutex::new(()),
             chain,
@@ -214,6 +236,21 @@ impl Ledger {
         self.tip.subscribe()
     }
 
+    /// Tells the height of every new last block.
+    pub(crate) fn heights(&self) -> watch::Receiver<Height> {
+        self.height.subscribe()
+    }
+
+    /// Whether others told of blocks that are not here.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether others told of blocks that are not here.
+    pub(crate) fn set_behind(&self, behind: bool) {
+        self.behind.store(behind, Ordering::Relaxed);
+    }
+
     /// Commits a block. If another one came first, nothing happens.
     pub(crate) fn commit(&self, executed: &Executed, finality: &Finality) -> Result<(), LedgerError> {
         let _alone = self.lock();
@@ -240,7 +277,9 @@ impl Ledger {
         self.committees.follow(&view, &tip.running)?;
         self.pool.follow(&view, included)?;
         self.bodies.forget_until(tip.header.height);
+        let height = tip.header.height;
         self.tip.send_replace(tip);
+        self.height.send_replace(height);
         Ok(())
     }
 }

@@ -94,9 +94,19 @@ impl RowKey {
         (!bytes.is_empty()).then_some(Self(bytes))
     }
 
+    /// Stands before every row, for no table has the number 0.
+    pub fn before_all() -> Self {
+        Self(vec![0])
+    }
+
     /// `table ‖ key`.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// `table ‖ key`.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
     }
 
     /// The table.

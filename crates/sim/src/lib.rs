@@ -15,6 +15,7 @@
 //! - [`adversary`]: peers that break the rules, a file each.
 //! - [`run`] draws a whole run from a seed; [`record`] is what clients hold in hand; [`verdict`] checks that nothing was
 //!   broken that was promised.
+//! - [`validators`]: the same for those who agree on blocks of the ledger, with faults and rules of their own.
 //!
 //! # What is modelled
 //!
@@ -43,6 +44,7 @@ pub mod piece;
 pub mod record;
 pub mod run;
 pub mod trace;
+pub mod validators;
 pub mod verdict;
 pub mod verified;
 pub mod world;

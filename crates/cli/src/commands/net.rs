@@ -195,7 +195,7 @@ pub(super) fn make_local(count: u16, dir: &Path, quota: u64) -> Result<(), Failu
             failure_domain: format!("site-{number}"),
             weight: Weight::ONE,
         };
-        let config = NodeConfig { quota_bytes: quota, unpaid: true, ..NodeConfig::default() };
+        let config = NodeConfig { quota_bytes: quota, ..devnet::node_config() };
         members.push(folder.init(&config, &description)?);
         folders.push(folder);
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_core::bls::Signature;
+use holdfast_core::planted::{self, Bug};
 use holdfast_core::purpose::Signable;
 use holdfast_proofs::header::{BlockHash, Header, Round};
 use holdfast_proofs::vote::Vote;
@@ -60,7 +61,9 @@ impl Undecided {
             return;
         }
         self.own.votes.insert(vote.step, (vote, Some(signature)));
-        turn.persist(Record::Cast(signed));
+        if !planted::is(Bug::ForgetVote) {
+            turn.persist(Record::Cast(signed));
+        }
         turn.out.push(Effect::Broadcast(Message::Vote(signed)));
         self.drive(turn, Input::Vote(Ballot::signed(&signed)));
     }
@@ -107,7 +110,7 @@ impl Undecided {
     pub(super) fn due(&mut self, turn: &mut Turn<'_>, timer: Timer) {
         let now = self.driver.round();
         let timeout = match timer {
-            Timer::Begin => return,
+            Timer::Begin | Timer::Answer => return,
             Timer::Repeat => return self.repeat(turn),
             Timer::Propose => Timeout::propose(now),
             Timer::Prevote => Timeout::prevote(now),

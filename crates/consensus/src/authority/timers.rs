@@ -12,6 +12,8 @@ use crate::engine::Effect;
 /// What to do then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
+    /// Answer messages about the height before: until then they may just be late.
+    Answer,
     /// Begin the height.
     Begin,
     /// Stop waiting for a proposal.
@@ -58,9 +60,14 @@ impl Timers {
         self.due.is_empty()
     }
 
-    /// Forgets everything.
+    /// Whether something will be due.
+    pub(super) fn waits_for(&self, timer: Timer) -> bool {
+        self.due.contains_key(&timer)
+    }
+
+    /// Forgets what belongs to a round.
     pub(super) fn clear(&mut self) {
-        self.due.clear();
+        self.due.retain(|timer, _| *timer == Timer::Answer);
     }
 
     /// Takes what is due now, one at a time: the earliest first.

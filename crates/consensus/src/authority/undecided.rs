@@ -308,7 +308,9 @@ impl Undecided {
         let vote = ballot.vote;
         // After a restart the driver may want to vote again in a step in which a vote was written down.
         if self.votes && vote.round == self.round() && !self.own.votes.contains_key(&vote.step) {
-            turn.persist(Record::Vote(vote));
+            if !planted::is(Bug::ForgetVote) {
+                turn.persist(Record::Vote(vote));
+            }
             turn.sign(Asked::Vote(vote), ToSign::Vote(vote));
             self.own.votes.insert(vote.step, (vote, None));
         }

@@ -71,7 +71,7 @@ impl Expiry {
     }
 
     /// Epoch and order of a key.
-    pub(super) fn parse(key: &[u8]) -> Option<(Epoch, OrderId)> {
+    pub(crate) fn parse(key: &[u8]) -> Option<(Epoch, OrderId)> {
         let (ends, order) = key.split_first_chunk()?;
         Some((Epoch(u64::from_be_bytes(*ends)), OrderId::new(order.try_into().ok()?)))
     }

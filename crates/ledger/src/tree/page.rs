@@ -100,7 +100,7 @@ fn read_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
 }
 
 /// The path that leads to a page, in steps of four bits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageKey(Vec<u8>);
 
 impl PageKey {

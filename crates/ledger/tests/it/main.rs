@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)] // helpers outside of test functions are test code as well
 
 mod blocks;
+mod failures;
 mod golden;
 mod pairs;
 mod payloads;
+mod properties;
 mod receipts;
 mod rows;
 #[path = "../../../core/tests/it/wire_type.rs"]

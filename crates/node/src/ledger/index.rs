@@ -6,17 +6,22 @@
 //! | `receipts` | height | [`Receipts`] in DAG-CBOR |
 //! | `transactions` | transaction id | height ‖ place in the block |
 //! | `history` | account ‖ height ‖ place | nothing |
+//! | `orders` | account ‖ order id | nothing |
 //!
-//! Heights and places are eight and four bytes, big-endian.
+//! Heights and places are eight and four bytes, big-endian. The end of a block is the place after its transactions. An order
+//! stays listed when it has ended.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use holdfast_core::codec;
+use holdfast_core::id::OrderId;
 use holdfast_ledger::account::AccountId;
 use holdfast_ledger::block::Height;
 use holdfast_ledger::execute::Executed;
-use holdfast_ledger::receipt::{Event, EventPosition, OrderPaid, RECEIPTS_BYTES_MAX, Receipts, Transferred};
+use holdfast_ledger::receipt::{
+    Event, EventPosition, OrderChanged, OrderPaid, RECEIPTS_BYTES_MAX, Receipts, Rewarded, Transferred,
+};
 use holdfast_ledger::transaction::TransactionId;
 use redb::{Database, ReadableDatabase, TableDefinition};
 
@@ -25,6 +30,7 @@ type Bytes = &'static [u8];
 const RECEIPTS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("receipts");
 const TRANSACTIONS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("transactions");
 const HISTORY: TableDefinition<'_, Bytes, ()> = TableDefinition::new("history");
+const ORDERS: TableDefinition<'_, Bytes, ()> = TableDefinition::new("orders");
 
 /// Memory for pages.
 const CACHE_BYTES: usize = 16 << 20;
@@ -52,6 +58,7 @@ impl Index {
         write.open_table(RECEIPTS).map_err(failed)?;
         write.open_table(TRANSACTIONS).map_err(failed)?;
         write.open_table(HISTORY).map_err(failed)?;
+        write.open_table(ORDERS).map_err(failed)?;
         write.commit().map_err(failed)?;
         Ok(Self(database))
     }
@@ -66,14 +73,33 @@ impl Index {
             let mut transactions = write.open_table(TRANSACTIONS).map_err(failed)?;
             let mut history = write.open_table(HISTORY).map_err(failed)?;
             let both = executed.block().transactions.iter().zip(executed.receipts().transactions.iter());
-            for (place, (transaction, receipt)) in (0_u32..).zip(both) {
-                let place = [&height.0.to_be_bytes()[..], &place.to_be_bytes()].concat();
+            let mut orders = write.open_table(ORDERS).map_err(failed)?;
+            let place = |index: u32| [&height.0.to_be_bytes()[..], &index.to_be_bytes()].concat();
+            let mut remember = |account: AccountId, place: &[u8]| {
+                let key = [&account.key().as_bytes()[..], place].concat();
+                history.insert(&key[..], ()).map(drop).map_err(failed)
+            };
+            let mut index = 0;
+            for (transaction, receipt) in both {
+                let place = place(index);
+                index += 1;
                 transactions.insert(&transaction.id().as_bytes()[..], &place[..]).map_err(failed)?;
-                let accounts = receipt.events.iter().filter_map(concerns).chain([transaction.body().sender]);
+                let sender = transaction.body().sender;
+                let accounts = receipt.events.iter().filter_map(concerns).chain([sender]);
                 for account in accounts.collect::<BTreeSet<_>>() {
-                    let key = [&account.key().as_bytes()[..], &place].concat();
-                    history.insert(&key[..], ()).map_err(failed)?;
+                    remember(account, &place)?;
                 }
+                for event in receipt.events.iter() {
+                    // Only its owner makes or changes an order.
+                    if let Event::OrderChanged(OrderChanged { order, .. }) = event {
+                        let key = [&sender.key().as_bytes()[..], order.as_bytes()].concat();
+                        orders.insert(&key[..], ()).map_err(failed)?;
+                    }
+                }
+            }
+            let at_end = executed.receipts().events.iter().filter_map(concerns);
+            for account in at_end.collect::<BTreeSet<_>>() {
+                remember(account, &place(index))?;
             }
         }
         write.commit().map_err(failed)
@@ -117,10 +143,33 @@ impl Index {
     }
 }
 
+impl Index {
+    /// The first order that an account ever made, ascending by id, after one if that is given.
+    pub(crate) fn order_after(
+        &self,
+        owner: &AccountId,
+        after: Option<&OrderId>,
+    ) -> Result<Option<OrderId>, IndexError> {
+        let read = self.0.begin_read().map_err(failed)?;
+        let table = read.open_table(ORDERS).map_err(failed)?;
+        let owner = owner.key().as_bytes();
+        let from = [&owner[..], after.map_or(&[][..], |after| &after.as_bytes()[..])].concat();
+        let mut range = table
+            .range::<&[u8]>((std::ops::Bound::Excluded(&from[..]), std::ops::Bound::Unbounded))
+            .map_err(failed)?;
+        let Some(entry) = range.next() else { return Ok(None) };
+        let (key, _) = entry.map_err(failed)?;
+        let Some(order) = key.value().strip_prefix(&owner[..]) else { return Ok(None) };
+        order.try_into().map(|order| Some(OrderId::new(order))).map_err(|_| IndexError::Damaged)
+    }
+}
+
 /// Whose money an event of a transaction moves, besides the sender's.
 fn concerns(event: &Event) -> Option<AccountId> {
     match event {
-        Event::Transferred(Transferred { to, .. }) | Event::OrderPaid(OrderPaid { to, .. }) => Some(*to),
+        Event::Transferred(Transferred { to, .. })
+        | Event::Rewarded(Rewarded { to, .. })
+        | Event::OrderPaid(OrderPaid { to, .. }) => Some(*to),
         _ => None,
     }
 }

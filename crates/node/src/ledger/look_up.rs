@@ -25,7 +25,7 @@ pub(super) fn transaction(
     // The index may know of a block that is not yet committed.
     let place = ledger.index.place(&id)?.filter(|place| place.height <= view.header().height);
     let Some(place) = place else {
-        let waits = ledger.pool.holds(&id);
+        let waits = ledger.pool.get(&id).is_some();
         return Ok(waits.then_some(TransactionState { height: None, receipt: None }));
     };
     let receipts = ledger.index.receipts(place.height)?.ok_or(AnswerError::Absent)?;
@@ -70,7 +70,7 @@ pub(super) fn history(ledger: &Ledger, view: &View, query: HistoryQuery) -> Resu
         let (Some(transaction), Some(receipt)) =
             (block.transactions.get(place), receipts.transactions.get(place))
         else {
-            return Err(AnswerError::Absent);
+            continue; // the end of the block, where rewards are paid
         };
         let entry = HistoryEntry { position, transaction: transaction.clone(), receipt: receipt.clone() };
         bytes += codec::encode(&entry).len();

@@ -8,7 +8,7 @@ use holdfast_ledger::account::{Account, AccountId};
 use holdfast_ledger::accounts::account;
 use holdfast_ledger::params::Params;
 use holdfast_ledger::state::{RowsError, State};
-use holdfast_ledger::transaction::{CheckedTransaction, TransactionId};
+use holdfast_ledger::transaction::{CheckedTransaction, Transaction, TransactionId};
 use holdfast_proofs::header::Height;
 
 /// Waiting transactions.
@@ -82,9 +82,9 @@ impl Pool {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Whether a transaction waits.
-    pub(crate) fn holds(&self, id: &TransactionId) -> bool {
-        self.lock().holds(id)
+    /// A transaction that waits.
+    pub(crate) fn get(&self, id: &TransactionId) -> Option<Transaction> {
+        self.lock().find(id).map(|found| found.transaction().clone())
     }
 
     /// How many wait.

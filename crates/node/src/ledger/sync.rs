@@ -65,22 +65,28 @@ pub(crate) async fn run(
         let decides = ledger.tip().validators.set().place(&own).is_some();
         let blocks = if decides { STALLED_BLOCKS } else { 1 };
         let wait = Duration::from_millis(ledger.block_ms().saturating_mul(blocks)).max(LOOK_MIN);
-        tokio::select! {
+        let behind = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            hint = hints.recv() => if hint.is_none() { return },
+            hint = hints.recv() => match hint {
+                Some(()) => true,
+                None => return,
+            },
             changed = tips.changed(), if decides => match changed {
                 Ok(()) => continue, // it grows by itself
                 Err(_) => return,
             },
-            () = tokio::time::sleep(wait) => {}
-        }
+            () = tokio::time::sleep(wait) => ledger.is_behind(),
+        };
+        ledger.set_behind(behind);
         let work = catch_up(&ledger, &client, &mut from, &own);
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             result = work => if let Err(error) = result {
                 tracing::debug!(why = explain(&error), "could not sync blocks");
+            } else {
+                ledger.set_behind(false);
             },
         }
     }

@@ -26,3 +26,66 @@ pub(crate) fn values() -> Vec<Vec<u8>> {
     let transaction = block.transactions[0].clone();
     vec![seed(&TEST.contents), seed(&block.header), seed(&transaction), seed(&block), seed(&proof)]
 }
+
+/// For the target `execute`: who, what, which node, which order, and what else the payload asks; the last byte spoils nothing.
+pub(crate) fn lives() -> Vec<Vec<u8>> {
+    let ask = |choices: &[u8]| [&[u8::try_from(choices.len()).expect("few")], choices].concat();
+    let block = |ends: bool, asked: &[Vec<u8>]| {
+        let count = u8::try_from(asked.len()).expect("fewer than eight");
+        [&[count | if ends { 128 } else { 0 }][..], &asked.concat()].concat()
+    };
+    let place = ask(&[0, 8, 0, 0, 0, 1, 0, 5, 9, 0]);
+    let activate = |slot: u8, until: u8| ask(&[1, 9, 0, 0, 0, 0, until, slot, 0]);
+    let (renew, cancel, claim) =
+        (ask(&[0, 10, 0, 0, 3, 9, 0]), ask(&[0, 11, 0, 0, 0]), ask(&[1, 12, 0, 0, 0]));
+    let register = ask(&[6, 1, 1, 0, 0, 0]);
+    let pay = |to: u8| ask(&[0, 0, 0, 0, to, 254, 0]);
+    let lock = [ask(&[1, 4, 0, 0, 100, 0]), ask(&[1, 5, 0, 0, 50, 0]), ask(&[1, 6, 0, 0, 0])];
+    let accuse = |about: u8| ask(&[2, 7, 4, 0, 0, about, 0]);
+    let report = |by: u8| ask(&[by, 3, 4, 0, 0, by - 1, 0]);
+    let support = |by: u8, action: u8| ask(&[by, 13, by - 1, 0, action, 5, 1, 0]);
+    let epoch = || block(true, &[]);
+    let all = |blocks: &[Vec<u8>]| blocks.concat();
+    let lives = [
+        all(&[
+            block(false, &[place.clone()]),
+            block(false, &[activate(7, 5)]),
+            epoch(),
+            block(false, &[claim.clone()]),
+        ]),
+        all(&[block(false, &[place.clone()]), epoch(), epoch(), epoch()]),
+        all(&[
+            block(false, &[place.clone(), activate(7, 5), renew]),
+            epoch(),
+            block(true, &[cancel]),
+            epoch(),
+        ]),
+        all(&[
+            block(false, &[place, activate(1, 2)]),
+            epoch(),
+            block(false, &[activate(7, 3)]),
+            epoch(),
+            epoch(),
+        ]),
+        all(&[
+            block(false, &[pay(6)]),
+            block(false, &[register]),
+            block(false, &[]),
+            epoch(),
+            block(false, &[claim]),
+        ]),
+        all(&[
+            block(false, &[pay(1)]),
+            block(false, &lock[..2]),
+            epoch(),
+            epoch(),
+            epoch(),
+            block(false, &lock[2..]),
+        ]),
+        all(&[block(false, &[accuse(16)]), block(false, &[accuse(129)]), epoch()]),
+        all(&[block(false, &(1..5).map(report).collect::<Vec<_>>()), block(false, &[])]),
+        all(&[block(false, &(1..5).map(|by| support(by, 6)).collect::<Vec<_>>()), epoch()]),
+        all(&[block(true, &[]), block(false, &(1..5).map(|by| support(by, 2)).collect::<Vec<_>>()), epoch()]),
+    ];
+    lives.iter().flat_map(|life| [0, 1].map(|fees| [&[fees], &life[..]].concat())).collect()
+}

@@ -33,7 +33,7 @@ fn main() {
     }
 }
 
-fn all() -> [Seeds; 17] {
+fn all() -> [Seeds; 18] {
     [
         ("bundle", proofs::bundles()),
         ("car", content::cars()),
@@ -42,6 +42,7 @@ fn all() -> [Seeds; 17] {
         ("cid", wire::cids()),
         ("codec", wire::values().into_iter().chain(ledger::values()).collect()),
         ("dagpb", content::blocks()),
+        ("execute", ledger::lives()),
         ("export", content::trees()),
         ("foreign", content::foreign_cars()),
         ("frame", wire::frames()),

@@ -1,5 +1,6 @@
 //! What the ledger of a network on one machine begins with: every node decides, and a faucet gives money to whoever asks.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use holdfast_client::keystore::AccountKey;
@@ -9,7 +10,7 @@ use holdfast_ledger::account::AccountId;
 use holdfast_ledger::genesis::{Allotment, Contents, Owner};
 use holdfast_ledger::params::Params;
 use holdfast_ledger::units::FFG;
-use holdfast_node::folder::NodeFolder;
+use holdfast_node::folder::{NodeConfig, NodeFolder};
 use holdfast_proofs::genesis::{Authority, LedgerPart, Weight};
 use holdfast_proofs::profile::Profile;
 
@@ -46,6 +47,12 @@ pub(super) fn contents(dir: &Path, folders: &[NodeFolder], profile: Profile) -> 
         owners: Bounded::new(owners).expect("few nodes"),
         allotments: Bounded::new(allotments).expect("few nodes"),
     })
+}
+
+/// How a node of such a network is configured: it asks for no payment, and tells everybody on this machine what it knows.
+pub(super) fn node_config() -> NodeConfig {
+    let listen_api = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    NodeConfig { unpaid: true, listen_api, ..NodeConfig::default() }
 }
 
 /// What genesis holds of it.

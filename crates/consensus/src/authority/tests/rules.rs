@@ -235,10 +235,22 @@ fn older_heights_are_answered_and_answers_are_not() {
     let from = table.node(1);
     let message = table.vote(1, 0, Step::Prevote, None);
     table.give(0, Input::Message { from, message });
+    let mut late = table.signed_vote(1, 0, Step::Prevote, None);
+    late.vote.height = Height(7);
+    let late = Input::Message { from, message: Message::Vote(late) };
+    let answers = |table: &Table| {
+        table.seats[0].effects.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count()
+    };
+    table.give(0, late.clone());
+    assert_eq!(answers(&table), 1, "a vote for the block before may just be late");
+    table.now = BlockTime(table.now.0 + CONFIG.repeat_ms);
+    table.give(0, Input::Tick);
+    table.give(0, late);
+    assert_eq!(answers(&table), 2, "by now somebody asks");
     let decided = Message::Decided(Decided { height: Height(7) });
     assert!(table.seats[0].effects.contains(&Effect::Send { to: from, message: decided.clone() }));
     let said = table.seats[0].effects.len();
-    table.give(0, Input::Message { from, message: decided });
+    table.give(0, Input::Message { from, message: decided }); // which is known
     assert_eq!(table.seats[0].effects.len(), said);
     let message = Message::Decided(Decided { height: Height(8) });
     table.give(0, Input::Message { from, message });
