@@ -20,6 +20,10 @@ use crate::supervisor::{self, Lifetime, Stopping};
 
 /// Providers of the demonstration: one slot each of the default profile.
 const NODES: u16 = 4;
+/// How long the file is paid for.
+const KEPT: &str = "5m";
+/// Of an account that is gone with the demonstration.
+const PASSPHRASE: &str = "demonstration\n";
 /// What each may hold: the disk is the limit.
 const QUOTA: u64 = 1 << 40;
 
@@ -71,38 +75,64 @@ impl Demo<'_> {
     async fn show(&self, file: &Path, bytes: Option<u64>, nodes: &mut Stopping) -> Result<Shown, Failure> {
         self.say(
             1,
-            &format!("starting a network of {NODES} providers, each two processes: host and enclave"),
+            &format!(
+                "starting a network of {NODES} providers, each two processes: host and enclave; they also decide about a ledger"
+            ),
         );
         net::make_local(NODES, &self.dir, QUOTA)?;
         nodes.0 = supervisor::start_all(&self.dir, Lifetime::Bound)?;
         net::check_serving(&self.dir).await?;
         let network = Network::load(&self.dir)?;
 
+        self.say(2, "making an account, and asking the network's faucet for money");
+        let passphrase = self.home.join("passphrase");
+        fs::write(&passphrase, PASSPHRASE)
+            .map_err(|error| Failure::local("could not write to the temporary folder", &error))?;
+        self.holdfast(&["key", "new"], &["--passphrase-file".as_ref(), passphrase.as_os_str()]).await?;
+        self.holdfast(&["wallet", "faucet"], &[]).await?;
+
         self.say(
-            2,
-            &format!("storing {} on all four, and asking each to sign that it holds it", file.display()),
+            3,
+            &format!(
+                "ordering {} to be kept on all four for {KEPT}: paying, storing, asking each to sign",
+                file.display()
+            ),
         );
         let proof = self.home.join("proof");
-        let put =
-            [file.as_os_str(), "--bundle".as_ref(), proof.as_os_str(), "--wait".as_ref(), "all".as_ref()];
-        self.holdfast("put", &put).await?;
+        let put = [
+            file.as_os_str(),
+            "--for".as_ref(),
+            KEPT.as_ref(),
+            "--passphrase-file".as_ref(),
+            passphrase.as_os_str(),
+            "--bundle".as_ref(),
+            proof.as_os_str(),
+            "--wait".as_ref(),
+            "all".as_ref(),
+        ];
+        self.holdfast(&["put"], &put).await?;
         let bundle = settings::read_limited(&proof, BUNDLE_BYTES_MAX)?;
         let bundle = Bundle::from_bytes(&bundle)
             .map_err(|error| Failure::local("the proof was not written", &error))?;
-        let cid = bundle.certificate.statement.cid;
+        let statement = &bundle.certificate.statement;
+        let (cid, order) =
+            (statement.cid, statement.order.map(|order| order.to_string()).unwrap_or_default());
 
-        self.say(3, "checking the proof in a process that knows the network id and nothing else");
+        self.say(4, "asking the ledger about the order, and believing what is proven under a final header");
+        let order = self.holdfast(&["order", "show"], &[order.as_ref()]).await?;
+
+        self.say(5, "checking the proof in a process that knows the network id and nothing else");
         let id = network.id().to_string();
         let check = [proof.as_os_str(), "--network-id".as_ref(), id.as_ref()];
-        let verified = self.holdfast("verify", &check).await?;
+        let verified = self.holdfast(&["verify"], &check).await?;
 
         let victim = self.kill_holder(&network, &cid, nodes)?;
-        self.say(4, &format!("killed provider {victim}, which held a copy, without warning"));
+        self.say(6, &format!("killed provider {victim}, which held a copy, without warning"));
 
-        self.say(5, "fetching from the others, in a process without cache and without a path to the file");
+        self.say(7, "fetching from the others, in a process without cache and without a path to the file");
         let fetched = self.home.join("fetched");
         let text = cid.to_string();
-        self.holdfast("get", &[text.as_ref(), "-o".as_ref(), fetched.as_os_str()]).await?;
+        self.holdfast(&["get"], &[text.as_ref(), "-o".as_ref(), fetched.as_os_str()]).await?;
         if !same(file, &fetched)? {
             let message = format!("{} came back different from what was stored", file.display());
             return Err(Failure::new(Exit::Internal, "demo.different", message));
@@ -115,6 +145,7 @@ impl Demo<'_> {
                 "file": file,
                 "bytes": bytes,
                 "providers": NODES,
+                "order": order,
                 "killed": victim,
                 "equal": true,
                 "verify": verified,
@@ -127,11 +158,11 @@ impl Demo<'_> {
     }
 
     /// Runs this program as a stranger would: empty home, another folder, the network named by its folder.
-    async fn holdfast(&self, command: &str, args: &[&std::ffi::OsStr]) -> Result<Value, Failure> {
+    async fn holdfast(&self, command: &[&str], args: &[&std::ffi::OsStr]) -> Result<Value, Failure> {
         let program =
             std::env::current_exe().map_err(|error| Failure::local("no path to this program", &error))?;
         let mut child = Command::new(program);
-        child.args(["--json", "--quiet", command]).args(args);
+        child.args(["--json", "--quiet"]).args(command).args(args);
         child.env_clear().env("HOME", &self.home).env("HOLDFAST_NETWORK", &self.dir).current_dir(&self.home);
         for kept in ["PATH", "TMPDIR", "HOLDFAST_LOG"] {
             if let Some(value) = std::env::var_os(kept) {
@@ -143,7 +174,7 @@ impl Demo<'_> {
         let done =
             child.output().await.map_err(|error| Failure::local("could not run this program", &error))?;
         if !done.status.success() {
-            return Err(failure_of(command, &done));
+            return Err(failure_of(&command.join(" "), &done));
         }
         serde_json::from_slice(&done.stdout).map_err(|error| Failure::local("unreadable result", &error))
     }
@@ -180,6 +211,8 @@ fn plain_words(file: &Path, bytes: Option<u64>, cid: &BlockId, network: &str) ->
         "\
 What was proven
   - {}{size} has the name {cid}.
+  - It is paid for on the ledger: the money lies in escrow, the order is active, and more than two
+    thirds of the validators signed the block that says so.
   - Four providers signed that they hold it, verified and synced to disk. Anyone can check that
     offline with the proof and the network id {network}.
   - With one provider killed, the file came back byte for byte, every block checked by its hash.

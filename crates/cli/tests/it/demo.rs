@@ -29,7 +29,7 @@ fn it_shows_everything_and_leaves_nothing() {
 #[test]
 fn an_interrupt_at_any_step_leaves_nothing() {
     for sent in [Signal::INT, Signal::TERM] {
-        for step in 1..=5 {
+        for step in 1..=7 {
             let world = World::empty();
             world.file("file", noise(1_000_000, 6));
             let mut demo = world
@@ -50,7 +50,7 @@ fn an_interrupt_at_any_step_leaves_nothing() {
             stderr.read_to_string(&mut rest).unwrap();
             let code = demo.wait().unwrap().code();
             // The last step may be over before the signal arrives.
-            assert!(code == Some(130) || (step == 5 && code == Some(0)), "step {step}: {code:?}\n{rest}");
+            assert!(code == Some(130) || (step == 7 && code == Some(0)), "step {step}: {code:?}\n{rest}");
             assert_nothing_left(&world);
         }
     }
