@@ -40,10 +40,11 @@ First steps:
 If something fails: holdfast why CID, holdfast doctor
 
 Exit codes:
-  0 done          3 not found      6 verification failed        9 conflict
-  1 internal      4 not allowed    7 unreachable or timed out  10 expired
-  2 usage         5 no room        8 done in part              12 price refused
-                    or money                                  130 interrupted";
+  0 done         4 not allowed           8 done in part
+  1 internal     5 no room, or money     9 conflict
+  2 usage        6 verification failed  10 expired
+  3 not found    7 unreachable or       12 price refused
+                   timed out           130 interrupted";
 
 /// Heading of the options that every command takes, so that its own stand first.
 const COMMON: &str = "Options of every command";

@@ -76,7 +76,7 @@ pub(crate) fn orders_folder() -> Result<PathBuf, Failure> {
 }
 
 /// The folder of locks, one for each account that is used.
-pub(crate) fn turns_folder() -> Result<PathBuf, Failure> {
+pub(crate) fn locks_folder() -> Result<PathBuf, Failure> {
     remembered("accounts")
 }
 

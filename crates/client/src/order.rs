@@ -125,7 +125,7 @@ impl Opened {
     }
 }
 
-/// The orders of one account. One command at a time uses an account, see [`crate::turn`].
+/// The orders of one account. One command at a time uses an account, see [`crate::account_lock`].
 pub struct Orders<'a> {
     /// Asks the ledger.
     pub ledger: LedgerClient,

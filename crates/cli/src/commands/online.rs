@@ -1,9 +1,9 @@
 //! The network in use, as its ledger says that it is now; and the right to use an account.
 
+use holdfast_client::account_lock::AccountLock;
 use holdfast_client::committees::Committees;
 use holdfast_client::ledger::{LedgerClient, LedgerError};
 use holdfast_client::network::Network;
-use holdfast_client::turn::Turn;
 use holdfast_core::explain;
 use holdfast_ledger::account::AccountId;
 use holdfast_net::Net;
@@ -76,11 +76,11 @@ pub(super) async fn followed(common: &Common) -> Result<LedgerClient, Failure> {
 }
 
 /// Waits until no other command on this machine uses the account.
-pub(super) async fn turn(account: AccountId) -> Result<Turn, Failure> {
-    let folder = settings::turns_folder()?;
+pub(super) async fn lock(account: AccountId) -> Result<AccountLock, Failure> {
+    let folder = settings::locks_folder()?;
     let taken = blocking({
         let folder = folder.clone();
-        move || Turn::take(&folder, &account)
+        move || AccountLock::take(&folder, &account)
     });
     taken.await.map_err(|error| {
         let message = format!("could not use {}: {error}", folder.display());

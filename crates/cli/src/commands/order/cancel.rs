@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{epoch_words, journal};
 use crate::args::Common;
 use crate::commands::key::unlock::KeyArgs;
-use crate::commands::online::{self, turn};
+use crate::commands::online::{self, lock};
 use crate::commands::words::money;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -35,7 +35,7 @@ pub(super) async fn run(args: &CancelArgs, common: &Common, output: &Output) -> 
         return Ok(());
     }
     let key = args.key.unlock(output).await?;
-    let _turn = turn(key.account()).await?;
+    let _lock = lock(key.account()).await?;
     let record = ledger.network().committee.record().clone();
     let mut orders = Orders { ledger, journal: &journal, key: &key };
     let (left, sent) = orders.cancel(&id).await?;

@@ -25,7 +25,7 @@ use serde_json::json;
 use super::{bad_time, epoch_words, journal};
 use crate::args::{Common, amount, duration};
 use crate::commands::key::unlock::KeyArgs;
-use crate::commands::online::{self, turn};
+use crate::commands::online::{self, lock};
 use crate::commands::put::{bundle, target::Target};
 use crate::commands::words::money;
 use crate::failure::Failure;
@@ -77,7 +77,7 @@ pub(super) async fn run(args: &RenewArgs, common: &Common, output: &Output) -> R
         None => None,
     };
     let key = args.key.unlock(output).await?;
-    let _turn = turn(key.account()).await?;
+    let _lock = lock(key.account()).await?;
     let mut orders = Orders { ledger, journal: &journal, key: &key };
     let (order, renewal) = orders.renewal(&id, epochs).await?;
     let promised = order.active.as_ref().map(|active| active.promised);

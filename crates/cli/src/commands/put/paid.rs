@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::Online;
 use crate::args::PutArgs;
-use crate::commands::online::turn;
+use crate::commands::online::lock;
 use crate::commands::order::{bad_time, journal};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -68,7 +68,7 @@ impl Payer {
         let (cid, piece_bytes) = (plan.root(), plan.piece_bytes());
         let purchase = Purchase { cid, piece_bytes, profile, epochs: self.epochs };
         let mut ledger = self.ledger.lock().await;
-        let _turn = turn(self.key.account()).await?;
+        let _lock = lock(self.key.account()).await?;
         let mut orders = self.orders(&ledger);
         let opened = orders.open(&purchase, self.limit, &proof).await;
         *ledger = orders.ledger;
@@ -91,7 +91,7 @@ impl Payer {
     ) -> Result<Paid, Failure> {
         let id = opened.record.id();
         let mut ledger = self.ledger.lock().await;
-        let _turn = turn(self.key.account()).await?;
+        let _lock = lock(self.key.account()).await?;
         let mut orders = self.orders(&ledger);
         let active = orders.activate(&id, certificate).await;
         let order = active.map_err(|error| {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Common, amount};
 use crate::commands::key::unlock::KeyArgs;
-use crate::commands::online::{self, turn};
+use crate::commands::online::{self, lock};
 use crate::commands::words::money;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -80,7 +80,7 @@ pub(super) async fn transfer(
     output: &Output,
 ) -> Result<(String, Value), Failure> {
     let from = key.account();
-    let _turn = turn(from).await?;
+    let _lock = lock(from).await?;
     let transfer = Payload::Transfer(Transfer { to, amount });
     let signed = ledger.sign(key, transfer, amount).await?;
     let Sent { id, height, .. } = send(ledger, &signed, output).await?;

@@ -9,9 +9,9 @@ use holdfast_ledger::account::AccountId;
 
 /// The right to use an account on this machine, until it is dropped.
 #[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "locked as long as it is open")] File);
+pub struct AccountLock(#[expect(dead_code, reason = "locked as long as it is open")] File);
 
-impl Turn {
+impl AccountLock {
     /// Waits for the account. `folder` is made if it is not there. This blocks, for as long as another command takes.
     ///
     /// # Errors
@@ -36,17 +36,17 @@ mod tests {
     fn an_account_is_used_by_one_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let account = |seed| AccountId::of(SecretKey::from_seed(&[seed; 32]).public());
-        let turn = Turn::take(folder.path(), &account(1)).unwrap();
-        let _other = Turn::take(folder.path(), &account(2)).unwrap();
+        let lock = AccountLock::take(folder.path(), &account(1)).unwrap();
+        let _other = AccountLock::take(folder.path(), &account(2)).unwrap();
         let path = folder.path().to_owned();
         let (sender, receiver) = std::sync::mpsc::channel();
         let waiting = std::thread::spawn(move || {
-            let turn = Turn::take(&path, &account(1)).unwrap();
+            let lock = AccountLock::take(&path, &account(1)).unwrap();
             sender.send(()).unwrap();
-            turn
+            lock
         });
         assert!(receiver.recv_timeout(Duration::from_millis(100)).is_err());
-        drop(turn);
+        drop(lock);
         receiver.recv_timeout(Duration::from_secs(20)).unwrap();
         waiting.join().unwrap();
     }
