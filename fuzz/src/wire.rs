@@ -3,6 +3,9 @@
 use std::any::type_name;
 use std::fmt::Debug;
 
+use holdfast_consensus::guard::Guard;
+use holdfast_consensus::message::Message;
+use holdfast_consensus::record::{RECORD_BYTES_MAX, Record};
 use holdfast_core::block::BlockId;
 use holdfast_core::bls::{self, Possession};
 use holdfast_core::codec::{self, Bounded, Text};
@@ -107,6 +110,10 @@ pub const TYPES: &[WireType] = &[
     wire_type::<Transaction>(TRANSACTION_BYTES_MAX),
     wire_type::<Block>(BLOCK_BYTES_MAX),
     wire_type::<RowProof>(ROW_PROOF_BYTES_MAX),
+    // consensus
+    message::<Message>(),
+    wire_type::<Record>(RECORD_BYTES_MAX),
+    message::<Guard>(),
 ];
 
 const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {
