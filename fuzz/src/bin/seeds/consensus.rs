@@ -36,20 +36,14 @@ pub(crate) fn values() -> Vec<Vec<u8>> {
 /// A proposal is heard, checked and voted for in both steps; the same with restarts; a round without a proposal; raw bytes.
 pub(crate) fn scripts() -> Vec<Vec<u8>> {
     // Numbers are those of the target's steps, zeros what it reads of them.
-    let proposal = |round: u8| vec![4, 5, 3, round, 9, 2, 0, 9];
-    let check = [10, 0, 1];
-    let answer = [8, 0, 1];
     let vote = |seat: u8, step: u8| vec![1, seat, step, 5, 3, 0, 0, 1];
-    let mut smooth = vec![3];
-    smooth.extend(proposal(0));
-    smooth.extend(check);
+    let mut steps = vec![vec![4, 5, 3, 0, 9, 2, 0, 9], vec![10, 0, 1]];
     for step in 0..2 {
-        smooth.extend(answer);
-        for seat in 0..3 {
-            smooth.extend(vote(seat, step));
-        }
+        steps.push(vec![8, 0, 1]);
+        steps.extend((0..3).map(|seat| vote(seat, step)));
     }
-    let restarted = smooth.chunks(5).flat_map(|part| part.iter().copied().chain([13])).collect();
+    let smooth = [&[3], &steps.concat()[..]].concat();
+    let restarted = [&[3], &steps.join(&13)[..]].concat();
     let idle = vec![0, 6, 0x20, 0, 8, 0, 1, 6, 0x20, 0, 8, 0, 1, 13, 6, 0x20, 0];
     let raw = Message::Vote(signed_vote()).to_bytes();
     let length = u16::try_from(raw.len()).expect("short").to_be_bytes();
