@@ -37,6 +37,10 @@ use holdfast_proofs::statement::{Coding, Durability, Statement};
 use holdfast_proofs::validators::ValidatorSet;
 use holdfast_proofs::vote::{FINALITY_BYTES_MAX, Finality, Vote};
 use holdfast_protocol::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
+use holdfast_protocol::chain::{
+    BLOCKS_BYTES_MAX, Blocks, ChainReply, ChainRequest, EventPage, HistoryPage, PAGE_BYTES_MAX,
+    ROW_ANSWER_BYTES_MAX, RowAnswer,
+};
 use holdfast_protocol::get::{GetReply, WANT_MAX, Want};
 use holdfast_protocol::link::Start;
 use holdfast_protocol::put::{Offer, PutReply, PutRequest, Reason, Refusal};
@@ -132,6 +136,13 @@ pub const TYPES: &[WireType] = &[
     message::<Message>(),
     wire_type::<Record>(RECORD_BYTES_MAX),
     message::<Guard>(),
+    // protocol, of the ledger
+    message::<ChainRequest>(),
+    message::<ChainReply>(),
+    wire_type::<RowAnswer>(ROW_ANSWER_BYTES_MAX),
+    wire_type::<Blocks>(BLOCKS_BYTES_MAX),
+    wire_type::<EventPage>(PAGE_BYTES_MAX),
+    wire_type::<HistoryPage>(PAGE_BYTES_MAX),
 ];
 
 const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {

@@ -224,3 +224,6 @@ pub struct HistoryEntry {
     /// What became of it.
     pub receipt: Receipt,
 }
+
+#[cfg(test)]
+mod tests;

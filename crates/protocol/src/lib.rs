@@ -14,6 +14,8 @@ pub mod chain;
 pub mod dispersal;
 pub mod fetch;
 pub mod get;
+#[cfg(test)]
+mod golden;
 pub mod intake;
 pub mod link;
 pub mod pace;

@@ -7,26 +7,8 @@ use holdfast_core::codec::{self, Bounded};
 use holdfast_core::frame::MESSAGE_BYTES_MAX;
 use holdfast_core::id::{NodeId, hex};
 use holdfast_proofs::testing::TestNetwork;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-/// Exact bytes, round trip, every truncation and every flipped bit of one message.
-fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(message: &T, golden: &[&str]) {
-    let bytes = codec::encode(message);
-    assert_eq!(hex(&bytes), golden.concat());
-    assert_eq!(codec::decode::<T>(&bytes, MESSAGE_BYTES_MAX).as_ref(), Ok(message));
-    for end in 0..bytes.len() {
-        assert!(codec::decode::<T>(&bytes[..end], MESSAGE_BYTES_MAX).is_err());
-    }
-    for bit in 0..bytes.len() * 8 {
-        let mut flipped = bytes.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        if let Ok(other) = codec::decode::<T>(&flipped, MESSAGE_BYTES_MAX) {
-            assert_eq!(codec::encode(&other), flipped, "what is accepted is encoded back to the same bytes");
-        }
-    }
-    assert!(codec::decode::<T>(&[&bytes[..], &[0]].concat(), MESSAGE_BYTES_MAX).is_err());
-}
+use crate::golden::check;
 
 const CID: &str = "d82a5825000155122067f81ab66b0c88901535066e81f6e14db3d6158f6ef75c019e2d5d92aa4ea69b";
 

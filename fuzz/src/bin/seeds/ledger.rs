@@ -1,9 +1,18 @@
 //! Proofs of rows that are there and of others, texts, and pages.
 
-use holdfast_core::codec;
+use holdfast_core::codec::{self, Bounded, Text};
 use holdfast_fuzz::ledger::{BLOCK, LEDGER, TEST, row};
 use holdfast_fuzz::wire::seed;
+use holdfast_ledger::receipt::EventPosition;
 use holdfast_ledger::tree::{Page, prove};
+use holdfast_proofs::header::{Height, Round};
+use holdfast_proofs::light::{Handover, SignedHeader};
+use holdfast_proofs::validators::{ValidatorSet, Validators};
+use holdfast_proofs::vote::Finality;
+use holdfast_protocol::chain::{
+    BlockAnswer, Blocks, BlocksQuery, ChainReply, ChainRequest, EventPage, HistoryEntry, HistoryPage,
+    HistoryQuery, PlacedEvent, RowAnswer, RowQuery, TransactionState,
+};
 
 /// For the target `ledger`.
 pub(crate) fn proofs() -> Vec<Vec<u8>> {
@@ -24,7 +33,65 @@ pub(crate) fn values() -> Vec<Vec<u8>> {
     let block = BLOCK.block().to_block();
     let proof = prove(&*LEDGER, &row(3)).expect("memory can be read");
     let transaction = block.transactions[0].clone();
-    vec![seed(&TEST.contents), seed(&block.header), seed(&transaction), seed(&block), seed(&proof)]
+    let mut seeds =
+        vec![seed(&TEST.contents), seed(&block.header), seed(&transaction), seed(&block), seed(&proof)];
+    seeds.extend(chain());
+    seeds
+}
+
+/// Questions about the ledger, and answers.
+fn chain() -> Vec<Vec<u8>> {
+    let block = BLOCK.block().to_block();
+    let validators = ValidatorSet::of_genesis(&TEST.network.genesis).expect("test networks are valid");
+    let admitted = Validators::admitted(validators.clone()).expect("test keys are valid");
+    let signature = TEST.seal(LEDGER.parent(), &validators.validators[0].node);
+    let finality = Finality::of(Round(0), &[(0, signature)], &admitted).expect("a seal is a signature");
+    let header = SignedHeader { header: block.header.clone(), finality: finality.clone() };
+    let handovers =
+        Bounded::new(vec![Handover { last: header.clone(), next: validators.clone() }]).expect("one");
+    let proof = prove(&*LEDGER, &row(3)).expect("memory can be read");
+    let row = RowAnswer { handovers, header: header.clone(), row: Some(vec![1, 2, 3].into()), proof };
+    let answer = BlockAnswer { block: block.to_bytes().into(), finality: finality.to_bytes().into() };
+    let position = EventPosition { height: Height(1), index: 0 };
+    let transaction = BLOCK.block().transactions[0].clone();
+    let receipt = BLOCK.receipts().transactions[0].clone();
+    let event = BLOCK.receipts().events().next().expect("a block rewards").clone();
+    let id = transaction.id();
+    let transaction = transaction.transaction().clone();
+    let state = TransactionState { height: Some(Height(1)), receipt: Some(receipt.clone()) };
+    let entry = HistoryEntry { position, transaction: transaction.clone(), receipt };
+    let account = transaction.body.sender;
+    let requests = [
+        ChainRequest::Status(()),
+        ChainRequest::Row(RowQuery { key: vec![1, 2], trusted: validators.id() }),
+        ChainRequest::Header(Some(Height(1))),
+        ChainRequest::Submit(transaction.clone()),
+        ChainRequest::Transaction(id),
+        ChainRequest::Blocks(BlocksQuery { from: Height(1), most: 9 }),
+        ChainRequest::Events(position),
+        ChainRequest::History(HistoryQuery { account, before: Some(position) }),
+        ChainRequest::Undecided(block.header.hash()),
+        ChainRequest::SubmitMany(Bounded::new(vec![transaction]).expect("one")),
+    ];
+    let replies = [
+        ChainReply::Data(300),
+        ChainReply::Header(Some(header)),
+        ChainReply::Submitted(id),
+        ChainReply::Refused(Text::cut("no")),
+        ChainReply::Transaction(Some(state)),
+        ChainReply::Unavailable(Text::cut("no")),
+        ChainReply::NotTaken(1),
+    ];
+    let events = Bounded::new(vec![PlacedEvent { position, event }]).expect("one");
+    let mut seeds: Vec<_> = requests.iter().map(seed).collect();
+    seeds.extend(replies.iter().map(seed));
+    seeds.extend([
+        seed(&row),
+        seed(&Blocks { blocks: Bounded::new(vec![answer]).expect("one") }),
+        seed(&EventPage { events, next: position }),
+        seed(&HistoryPage { entries: Bounded::new(vec![entry]).expect("one"), more: true }),
+    ]);
+    seeds
 }
 
 /// For the target `execute`: who, what, which node, which order, and what else the payload asks; the last byte spoils nothing.
