@@ -3,6 +3,9 @@
 use std::any::type_name;
 use std::fmt::Debug;
 
+use holdfast_consensus::guard::Guard;
+use holdfast_consensus::message::Message;
+use holdfast_consensus::record::{RECORD_BYTES_MAX, Record};
 use holdfast_core::block::BlockId;
 use holdfast_core::bls::{self, Possession};
 use holdfast_core::codec::{self, Bounded, Text};
@@ -129,6 +132,10 @@ pub const TYPES: &[WireType] = &[
     message::<Order>(),
     message::<Motion>(),
     message::<Bond>(),
+    // consensus
+    message::<Message>(),
+    wire_type::<Record>(RECORD_BYTES_MAX),
+    message::<Guard>(),
     // protocol, of the ledger
     message::<ChainRequest>(),
     message::<ChainReply>(),

@@ -1,8 +1,9 @@
 //! A connected client: the one place of this crate that calls the client library.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use holdfast_client::ledger::LedgerClient;
 use holdfast_client::network::Network;
 use holdfast_client::{ask, put};
 use holdfast_core::explain;
@@ -17,7 +18,8 @@ use crate::ground::{BenchError, blocking};
 #[derive(Clone)]
 pub struct Client {
     net: Net,
-    network: Arc<Network>,
+    network: Arc<Mutex<Network>>,
+    ledger: Arc<tokio::sync::Mutex<LedgerClient>>,
     scratch: PathBuf,
 }
 
@@ -33,7 +35,23 @@ impl Client {
         for place in 0..network.committee.members().len() {
             ask::node(&net, &network, place).await.map_err(|error| refused(&error))?;
         }
-        Ok(Self { net, network: Arc::new(network), scratch: scratch.to_owned() })
+        let ledger = LedgerClient::new(net.clone(), network.clone()).map_err(|error| refused(&error))?;
+        let ledger = Arc::new(tokio::sync::Mutex::new(ledger));
+        let client =
+            Self { net, network: Arc::new(Mutex::new(network)), ledger, scratch: scratch.to_owned() };
+        client.follow().await?;
+        Ok(client)
+    }
+
+    /// Learns who keeps pieces in the running epoch. What it says holds for an epoch more.
+    ///
+    /// # Errors
+    /// If the ledger cannot be asked.
+    pub async fn follow(&self) -> Result<(), BenchError> {
+        let mut ledger = self.ledger.lock().await;
+        ledger.follow().await.map_err(|error| BenchError::Network(explain(&error)))?;
+        *self.network.lock().unwrap_or_else(PoisonError::into_inner) = ledger.network().clone();
+        Ok(())
     }
 
     /// Stores a file as `holdfast put --wait all` does, up to the checked certificate: the whole way from reading
@@ -49,9 +67,10 @@ impl Client {
             dag.map_err(|error| failed(&error))?.plan().map_err(|error| failed(&error))
         });
         let plan = Arc::new(plan.await?);
-        let profile = self.network.committee.record().profiles[0];
-        let terms = Terms::without_ledger(&self.network.committee);
-        let outcome = put::put(&self.net, &self.network, plan, profile, terms, Wait::All, |_| ()).await;
+        let network = self.network.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let profile = network.committee.record().profiles[0];
+        let terms = Terms::without_ledger(&network.committee);
+        let outcome = put::put(&self.net, &network, plan, profile, terms, Wait::All, |_| ()).await;
         let outcome = outcome.map_err(|error| failed(&error))?;
         let signed = outcome.certificate.as_ref().map_or(0, |certificate| certificate.signers().count());
         if signed < profile.n {

@@ -100,7 +100,7 @@ pub async fn measure(
         Operation::Verify => verify::measure(ground).await,
         Operation::Cid => cid::measure(sizes.file_bytes, ground).await,
         Operation::Memory => memory::measure(sizes.memory_bytes, ground, networks).await,
-        Operation::Ledger => ledger::measure(sizes.accounts, ground).await,
+        Operation::Ledger => ledger::measure(sizes.accounts, ground, networks).await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use holdfast_core::bls;
 use holdfast_net::frames::{Frame, FrameError, FrameReader, split};
-use holdfast_net::{Net, OpenError, Stream};
+use holdfast_net::{Multiaddr, Net, OpenError, PeerId, Stream};
 use holdfast_proofs::certificate::ValidCertificate;
 use holdfast_proofs::statement::Statement;
 use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PieceInfo};
@@ -63,17 +63,7 @@ pub(crate) async fn exchange<R: DeserializeOwned + Serialize>(
     (follows, data_max): (fn(&R) -> u64, usize),
 ) -> Result<(R, Vec<u8>), AskError> {
     let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
-    let exchange = async || -> Result<(R, Vec<u8>), AskError> {
-        let (mut reader, mut writer) = split(net.open(peer, &addresses, protocol).await?);
-        writer.message(request).await.map_err(FrameError::from)?;
-        let reply: R = reader.message().await?.ok_or(AskError::NoAnswer)?;
-        let bytes = follows(&reply);
-        if bytes > data_max as u64 {
-            return Err(AskError::TooLong(bytes));
-        }
-        let data = read_data(&mut reader, bytes).await?;
-        Ok((reply, data))
-    };
+    let exchange = || attempt(net, peer, &addresses, (protocol, request), (follows, data_max));
     let persist = async {
         let mut pause = PAUSE;
         for _ in 1..TRIES {
@@ -91,6 +81,25 @@ pub(crate) async fn exchange<R: DeserializeOwned + Serialize>(
         exchange().await
     };
     tokio::time::timeout(ANSWER_WINDOW, persist).await.map_err(|_| AskError::Late)?
+}
+
+/// Asks once.
+async fn attempt<R: DeserializeOwned + Serialize>(
+    net: &Net,
+    peer: PeerId,
+    addresses: &[Multiaddr],
+    (protocol, request): (&'static str, &impl Serialize),
+    (follows, data_max): (fn(&R) -> u64, usize),
+) -> Result<(R, Vec<u8>), AskError> {
+    let (mut reader, mut writer) = split(net.open(peer, addresses, protocol).await?);
+    writer.message(request).await.map_err(FrameError::from)?;
+    let reply: R = reader.message().await?.ok_or(AskError::NoAnswer)?;
+    let bytes = follows(&reply);
+    if bytes > data_max as u64 {
+        return Err(AskError::TooLong(bytes));
+    }
+    let data = read_data(&mut reader, bytes).await?;
+    Ok((reply, data))
 }
 
 /// Reads so many bytes of data. Memory follows what arrives.

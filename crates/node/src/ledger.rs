@@ -142,7 +142,8 @@ pub(crate) async fn start(
     let Around { ledger, net, network, node, .. } = around.clone();
     match folder.account() {
         Ok(key) => {
-            drop(tasks.spawn(Duties::new(around.clone(), key, gossip.clone()).run(seen, stop.clone())))
+            let duties = Duties::new(around.clone(), key, gossip.clone());
+            tasks.spawn(duties.run(seen, stop.clone()));
         }
         Err(error) => tracing::warn!(%error, "this node tells the ledger nothing by itself"),
     }

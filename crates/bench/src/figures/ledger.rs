@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use holdfast_chain::{Chain, View, import};
+use holdfast_client::keystore::AccountKey;
 use holdfast_core::ed25519::SecretKey;
 use holdfast_core::explain;
 use holdfast_core::id::Amount;
@@ -22,9 +23,10 @@ use holdfast_ledger::transaction::{Body, CheckedTransaction, Payload, Transactio
 use holdfast_ledger::units::FFG;
 
 use crate::figure::{Bound, Figure, Unit};
-use crate::ground::{BenchError, Ground, blocking};
+use crate::ground::{BenchError, Ground, Networks, blocking};
 
 mod alone;
+mod network;
 
 use alone::Alone;
 
@@ -42,7 +44,17 @@ const CACHE_BYTES: usize = 256 << 20;
 /// What a chain takes on disk for each account, at most, history included.
 const ACCOUNT_DISK_BYTES: u64 = 4 << 10;
 
-pub(super) async fn measure(accounts: usize, ground: &Ground) -> Result<Vec<Figure>, BenchError> {
+/// The key of a local network's faucet.
+fn faucet(network: &Path) -> Result<AccountKey, String> {
+    let text = std::fs::read(network.join("faucet.key")).map_err(|error| explain(&error))?;
+    AccountKey::from_text(&text).ok_or_else(|| "the network's faucet has no key".to_owned())
+}
+
+pub(super) async fn measure(
+    accounts: usize,
+    ground: &Ground,
+    networks: &impl Networks,
+) -> Result<Vec<Figure>, BenchError> {
     ground.need(accounts.max(FEW) as u64 * ACCOUNT_DISK_BYTES)?;
     let folder = ground.make_folder("ledger")?;
     let path = folder.clone();
@@ -59,7 +71,9 @@ pub(super) async fn measure(accounts: usize, ground: &Ground) -> Result<Vec<Figu
         let name = format!("ledger/transfers accounts={accounts}");
         rate(name, TRANSFERS * blocks.len(), blocks.iter().sum(), 10_000.0)
     };
+    let across = network::measure(ground, networks).await?;
     Ok(vec![
+        across,
         transfers(FEW, &times.few),
         transfers(accounts, &times.many),
         rate(

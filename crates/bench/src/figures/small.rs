@@ -53,6 +53,7 @@ async fn connected(client: &Client, ground: &Ground, folder: &Path) -> Result<Fi
     let job = Job::Small { folder: folder.to_owned(), rounds: each };
     let floor = async |_| Ok(ground.floor_seconds(&job).await? * 1e3);
     let ours = async |run: usize| {
+        client.follow().await?;
         let mut times = Vec::new();
         for number in run * each..(run + 1) * each {
             let file = byte(ground, number)?;
@@ -120,6 +121,7 @@ async fn rate(client: &Client, pieces: usize, run: usize, ground: &Ground) -> Re
         let folder = folder.clone();
         blocking(move || write_files(&folder, pieces, run)).await?
     };
+    client.follow().await?;
     let started = Instant::now();
     let mut under_way = JoinSet::new();
     for file in files {

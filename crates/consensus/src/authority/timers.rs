@@ -49,9 +49,12 @@ impl Timers {
         self.seen = now;
     }
 
-    /// Lets something be due after a while.
+    /// Lets something be due after a while; never, by a clock that cannot show that time. So what is set is never due at once.
     pub(super) fn set(&mut self, timer: Timer, after_ms: u64) {
-        self.due.insert(timer, BlockTime(self.seen.0.saturating_add(after_ms)));
+        match self.seen.0.checked_add(after_ms.max(1)) {
+            Some(due) => drop(self.due.insert(timer, BlockTime(due))),
+            None => drop(self.due.remove(&timer)),
+        }
     }
 
     /// Whether nothing is due at any time.
@@ -118,6 +121,19 @@ mod tests {
         assert_eq!((timers.take(), timers.take()), (Some(Timer::Propose), None));
         timers.observe(BlockTime(9 * hour));
         assert_eq!((timers.take(), timers.take()), (Some(Timer::Repeat), None));
+        assert!(timers.is_empty());
+    }
+
+    #[test]
+    fn a_clock_at_the_end_of_time_does_not_keep_anybody_busy() {
+        let mut timers = Timers::default();
+        timers.observe(BlockTime(u64::MAX - 100));
+        timers.set(Timer::Repeat, 1000);
+        timers.set(Timer::Propose, 100);
+        timers.observe(BlockTime(u64::MAX));
+        assert_eq!(timers.take(), Some(Timer::Propose));
+        timers.set(Timer::Propose, 0);
+        assert_eq!(timers.take(), None);
         assert!(timers.is_empty());
     }
 }

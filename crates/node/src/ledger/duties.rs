@@ -145,7 +145,7 @@ impl Duties {
         match submit(&ledger, transaction, &self.gossip).await {
             ChainReply::Submitted(_) => self.pending = until,
             other => {
-                tracing::warn!(why = ?other, "the ledger takes nothing from this node; has its owner money?")
+                tracing::warn!(why = ?other, "the ledger takes nothing from this node; has its owner money?");
             }
         }
     }

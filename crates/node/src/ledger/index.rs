@@ -182,8 +182,9 @@ fn parse(place: &[u8]) -> Option<EventPosition> {
 
 #[cfg(test)]
 mod tests {
+    use holdfast_core::ed25519::SecretKey;
     use holdfast_core::id::Amount;
-    use holdfast_ledger::testing::{TestChain, free, owner, rich};
+    use holdfast_ledger::testing::{TestChain, free, rich};
     use holdfast_ledger::transaction::{Payload, Transfer};
 
     use super::*;
@@ -193,7 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let index = Index::open(&folder.path().join("index.redb")).unwrap();
         let mut chain = TestChain::new(4, free());
-        let to = AccountId::of(owner(1).public());
+        let to = AccountId::of(SecretKey::from_seed(&[7; 32]).public());
         let pay = Payload::Transfer(Transfer { to, amount: Amount(5) });
         let mut ids = Vec::new();
         for _ in 0..5 {

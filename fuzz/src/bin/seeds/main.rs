@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod consensus;
 mod content;
 mod golden;
 mod ledger;
@@ -33,14 +34,15 @@ fn main() {
     }
 }
 
-fn all() -> [Seeds; 18] {
+fn all() -> [Seeds; 19] {
     [
         ("bundle", proofs::bundles()),
         ("car", content::cars()),
         ("certificate", proofs::certificates()),
         ("chunk_proof", content::chunk_proofs()),
         ("cid", wire::cids()),
-        ("codec", wire::values().into_iter().chain(ledger::values()).collect()),
+        ("codec", [wire::values(), ledger::values(), consensus::values()].concat()),
+        ("consensus", consensus::scripts()),
         ("dagpb", content::blocks()),
         ("execute", ledger::lives()),
         ("export", content::trees()),
