@@ -31,6 +31,7 @@ pub(super) async fn run(file: &Path, common: &Common, output: &Output) -> Result
     let metadata = fs::metadata(file).map_err(|error| {
         Failure::new(Exit::NotFound, "file.missing", format!("could not read {}: {error}", file.display()))
     })?;
+    let named = file.display().to_string();
     let file = std::path::absolute(file).map_err(|error| Failure::local("no current folder", &error))?;
     if common.dry_run {
         output.result(
@@ -44,7 +45,7 @@ pub(super) async fn run(file: &Path, common: &Common, output: &Output) -> Result
     // Removed when this function ends, however it ends; nodes are stopped before that.
     let folder = tempfile::Builder::new().prefix("holdfast-demo-").tempdir();
     let folder = folder.map_err(|error| Failure::local("could not make a temporary folder", &error))?;
-    let demo = Demo { dir: folder.path().join("network"), home: folder.path().join("home"), output };
+    let demo = Demo { dir: folder.path().join("network"), home: folder.path().join("home"), named, output };
     fs::create_dir(&demo.home)
         .map_err(|error| Failure::local("could not make a temporary folder", &error))?;
 
@@ -63,6 +64,8 @@ struct Demo<'a> {
     dir: std::path::PathBuf,
     /// Home folder of the commands that the demonstration runs: empty, so that nothing is known beforehand.
     home: std::path::PathBuf,
+    /// The file as the user named it.
+    named: String,
     output: &'a Output,
 }
 
@@ -95,7 +98,7 @@ impl Demo<'_> {
             3,
             &format!(
                 "ordering {} to be kept on all four for {KEPT}: paying, storing, asking each to sign",
-                file.display()
+                self.named
             ),
         );
         let proof = self.home.join("proof");
@@ -138,7 +141,7 @@ impl Demo<'_> {
             return Err(Failure::new(Exit::Internal, "demo.different", message));
         }
         Ok(Shown {
-            text: plain_words(file, bytes, &cid, &id),
+            text: plain_words(&self.named, bytes, &cid, &id),
             object: json!({
                 "cid": text,
                 "network": id,
@@ -205,12 +208,12 @@ fn failure_of(command: &str, done: &std::process::Output) -> Failure {
     Failure::new(exit, reason, format!("`{command}`: {detail}"))
 }
 
-fn plain_words(file: &Path, bytes: Option<u64>, cid: &BlockId, network: &str) -> String {
+fn plain_words(file: &str, bytes: Option<u64>, cid: &BlockId, network: &str) -> String {
     let size = bytes.map(|bytes| format!(" ({bytes} bytes)")).unwrap_or_default();
     format!(
         "\
 What was proven
-  - {}{size} has the name {cid}.
+  - {file}{size} has the name {cid}.
   - It is paid for on the ledger: the money lies in escrow, the order is active, and more than two
     thirds of the validators signed the block that says so.
   - Four providers signed that they hold it, verified and synced to disk. Anyone can check that
@@ -220,7 +223,6 @@ What was not proven
   - That the providers run any particular code: there is no hardware attestation in this network.
   - That four copies lie on four machines: here they all lie on yours.
   - That the data will still be there tomorrow: a certificate is a signed promise, not an audit.",
-        file.display()
     )
 }
 
