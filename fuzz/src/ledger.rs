@@ -17,7 +17,8 @@ use holdfast_ledger::transaction::{Body, Payload, Transaction, Transfer};
 /// Accounts that have a row.
 const ACCOUNTS: u8 = 40;
 
-const NETWORK: NetworkId = NetworkId::new([6; 32]);
+/// The network that its transactions are signed for.
+pub const NETWORK: NetworkId = NetworkId::new([6; 32]);
 
 fn secret(number: u8) -> SecretKey {
     SecretKey::from_seed(&[number; 32])

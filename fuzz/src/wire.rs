@@ -14,7 +14,9 @@ use holdfast_core::id::{
 use holdfast_core::tree::{ChunkProof, Sibling};
 use holdfast_enclave::call::{Answer, Availability, Call, Identity, Signed};
 use holdfast_ledger::block::{BLOCK_BYTES_MAX, Block, Header};
+use holdfast_ledger::chunk::{CHUNK_BYTES_MAX, Chunk};
 use holdfast_ledger::genesis::LedgerGenesis;
+use holdfast_ledger::receipt::{RECEIPTS_BYTES_MAX, Receipts};
 use holdfast_ledger::transaction::{TRANSACTION_BYTES_MAX, Transaction};
 use holdfast_ledger::tree::RowProof;
 use holdfast_proofs::bundle::{BUNDLE_BYTES_MAX, Bundle};
@@ -107,6 +109,8 @@ pub const TYPES: &[WireType] = &[
     wire_type::<Transaction>(TRANSACTION_BYTES_MAX),
     wire_type::<Block>(BLOCK_BYTES_MAX),
     wire_type::<RowProof>(ROW_PROOF_BYTES_MAX),
+    wire_type::<Receipts>(RECEIPTS_BYTES_MAX),
+    wire_type::<Chunk>(CHUNK_BYTES_MAX),
 ];
 
 const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {

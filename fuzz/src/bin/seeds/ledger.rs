@@ -1,8 +1,9 @@
-//! Proofs of rows that are there and of others, texts, and pages.
+//! Proofs of rows that are there and of others, blocks, texts, and pages.
 
 use holdfast_core::codec;
 use holdfast_fuzz::ledger::{LEDGER, block, genesis, row};
 use holdfast_fuzz::wire::seed;
+use holdfast_ledger::chunk::Chunk;
 use holdfast_ledger::tree::{Page, RowProof};
 
 /// For the target `ledger`.
@@ -16,13 +17,17 @@ pub(crate) fn proofs() -> Vec<Vec<u8>> {
     let pages = block().tree().pages.values().flatten().map(Page::to_bytes).collect::<Vec<_>>();
     let pages = pages.iter().map(|page| about(0, page));
     let account = block().block().header.proposer.to_string();
-    (0..60).step_by(6).map(proof).chain(texts).chain(pages).chain([about(0, account.as_bytes())]).collect()
+    let others = [about(0, account.as_bytes()), about(0, &block().block().to_bytes())];
+    (0..60).step_by(6).map(proof).chain(texts).chain(pages).chain(others).collect()
 }
 
 /// For the target `codec`.
 pub(crate) fn values() -> Vec<Vec<u8>> {
-    let block = block().block().to_block();
+    let executed = block();
+    let block = executed.block().to_block();
     let proof = RowProof::make(&*LEDGER, &row(3)).expect("memory can be read");
     let transaction = block.transactions[0].clone();
-    vec![seed(&genesis()), seed(&block.header), seed(&transaction), seed(&block), seed(&proof)]
+    let chunk = Chunk::fill(&*LEDGER, None).expect("memory can be read").expect("it has rows");
+    let ledger = [seed(&genesis()), seed(&block.header), seed(&transaction), seed(&block)];
+    ledger.into_iter().chain([seed(&proof), seed(executed.receipts()), seed(&chunk)]).collect()
 }
