@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use holdfast_core::codec::Bounded;
 use holdfast_core::ed25519::SecretKey;
-use holdfast_core::id::Amount;
+use holdfast_core::id::{Amount, NetworkId};
 use holdfast_ledger::account::{Account, AccountId};
 use holdfast_ledger::execute::Executed;
 use holdfast_ledger::genesis::{Allotment, Contents};
@@ -17,6 +17,9 @@ use holdfast_ledger::transaction::{Payload, Transfer};
 
 /// Accounts that have a row.
 const ACCOUNTS: u8 = 40;
+
+/// The network that its transactions are signed for.
+pub static NETWORK: LazyLock<NetworkId> = LazyLock::new(|| TEST.network.genesis.network());
 
 fn secret(number: u8) -> SecretKey {
     SecretKey::from_seed(&[number; 32])

@@ -17,9 +17,11 @@ use holdfast_core::id::{
 use holdfast_core::tree::{ChunkProof, Sibling};
 use holdfast_enclave::call::{Answer, Availability, Call, Identity, Signed};
 use holdfast_ledger::block::{BLOCK_BYTES_MAX, Block, Header};
+use holdfast_ledger::chunk::{CHUNK_BYTES_MAX, Chunk};
 use holdfast_ledger::genesis::{CONTENTS_BYTES_MAX, Contents};
 use holdfast_ledger::governance::Motion;
 use holdfast_ledger::params::Params;
+use holdfast_ledger::receipt::{RECEIPTS_BYTES_MAX, Receipts};
 use holdfast_ledger::registry::Node;
 use holdfast_ledger::stake::Bond;
 use holdfast_ledger::storage::Order;
@@ -143,6 +145,8 @@ pub const TYPES: &[WireType] = &[
     wire_type::<Blocks>(BLOCKS_BYTES_MAX),
     wire_type::<EventPage>(PAGE_BYTES_MAX),
     wire_type::<HistoryPage>(PAGE_BYTES_MAX),
+    wire_type::<Receipts>(RECEIPTS_BYTES_MAX),
+    wire_type::<Chunk>(CHUNK_BYTES_MAX),
 ];
 
 const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use holdfast_core::Fault;
 use holdfast_ledger::block::Height;
 use holdfast_ledger::execute::BlockError;
 
@@ -53,6 +54,16 @@ pub enum ChainError {
     /// An earlier commit failed half way.
     #[error("an earlier commit failed; the ledger must be opened again")]
     Stopped,
+}
+
+impl ChainError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Finality { .. } => Fault::Peer,
+            _ => Fault::Local,
+        }
+    }
 }
 
 pub(crate) fn failed<E: Into<redb::Error>>(what: &'static str) -> impl Fn(E) -> ChainError {

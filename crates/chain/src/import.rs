@@ -1,5 +1,6 @@
 //! Many blocks, one after the other, as from strangers.
 
+use holdfast_core::Fault;
 use holdfast_core::id::NetworkId;
 use holdfast_ledger::block::{CheckedBlock, Header, MalformedBlock};
 use holdfast_ledger::execute::BlockError;
@@ -37,6 +38,17 @@ pub enum ImportError<E: std::error::Error + 'static> {
     /// Our own database.
     #[error(transparent)]
     Chain(#[from] ChainError),
+}
+
+impl<E: std::error::Error + 'static> ImportError<E> {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Malformed { .. } | Self::Finality { .. } => Fault::Peer,
+            Self::Block { source, .. } => source.fault(),
+            Self::Chain(error) => error.fault(),
+        }
+    }
 }
 
 /// Takes blocks, in order, that follow the last one of the chain, each with the bytes that show that it is final. Each is

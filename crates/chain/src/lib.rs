@@ -214,8 +214,10 @@ impl Chain {
     pub fn save(&self) -> Result<(), ChainError> {
         let mut guard = self.lock();
         let tip = guard.as_mut().ok_or(ChainError::Stopped)?;
-        tip.unsaved = Unsaved::default();
-        self.state.begin_save()?;
+        if tip.unsaved.blocks > 0 {
+            tip.unsaved = Unsaved::default();
+            self.state.begin_save()?;
+        }
         self.state.end_save()
     }
 

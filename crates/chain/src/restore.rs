@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use holdfast_core::Fault;
 use holdfast_core::codec::DecodeError;
 use holdfast_ledger::block::{Header, Height};
 use holdfast_ledger::chunk::Chunk;
@@ -62,6 +63,16 @@ pub enum RestoreError {
     /// What was written could not be read.
     #[error(transparent)]
     Rows(#[from] RowsError),
+}
+
+impl RestoreError {
+    /// Whose fault it is. Which of the peers gave a part of another state, nobody can say.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Chunk(_) | Self::Order | Self::Root { .. } => Fault::Peer,
+            _ => Fault::Local,
+        }
+    }
 }
 
 /// A ledger that is being restored.

@@ -99,19 +99,15 @@ impl State {
     /// # Errors
     /// If the save before failed.
     pub(crate) fn begin_save(&self) -> Result<(), ChainError> {
-        let mut saver = lock(&self.saver);
-        end(saver.take())?;
+        self.end_save()?;
         let (frozen, tip) = {
             let mut now = self.shared.now.write().unwrap_or_else(PoisonError::into_inner);
-            if now.frozen.is_some() {
-                return Err(ChainError::Stopped); // an earlier save failed
-            }
             let frozen = std::mem::take(&mut now.current);
             now.frozen = Some(frozen.clone());
             (frozen, now.tip)
         };
         let shared = self.shared.clone();
-        *saver = Some(thread::spawn(move || {
+        *lock(&self.saver) = Some(thread::spawn(move || {
             shared.file.save(&frozen, tip)?;
             let mut now = shared.now.write().unwrap_or_else(PoisonError::into_inner);
             (now.frozen, now.saved) = (None, tip.height);
@@ -123,9 +119,10 @@ impl State {
     /// Waits until everything that a save began with is saved.
     ///
     /// # Errors
-    /// If it failed.
+    /// If it failed, or one before it.
     pub(crate) fn end_save(&self) -> Result<(), ChainError> {
-        end(lock(&self.saver).take())
+        end(lock(&self.saver).take())?;
+        if self.now(|now| now.frozen.is_some()) { Err(ChainError::Stopped) } else { Ok(()) }
     }
 
     /// Rows and tree as they are now.

@@ -1,6 +1,7 @@
-//! What a light client reads of strangers: proofs of rows, accounts and sums as text, pages as they lie on disk.
+//! What is read of strangers: proofs of rows, blocks with their bytes, accounts and sums as text, pages as they lie on disk.
 //!
-//! A proof that verifies says what is in the state. Texts and pages are written again as they were.
+//! A proof that verifies says what is in the state. A block that is kept as it came is the one that is decoded, and so is its
+//! header alone. Texts and pages are written again as they were.
 
 #![no_main]
 #![forbid(unsafe_code)]
@@ -8,10 +9,12 @@
 use std::sync::LazyLock;
 
 use holdfast_core::codec;
-use holdfast_fuzz::ledger::{LEDGER, row};
+use holdfast_fuzz::ledger::{LEDGER, NETWORK, row};
 use holdfast_fuzz::script::Script;
 use holdfast_fuzz::{bounded, wire};
 use holdfast_ledger::account::AccountId;
+use holdfast_ledger::block::{Block, MalformedBlock};
+use holdfast_ledger::received::{ReceivedBlock, peek_header};
 use holdfast_ledger::state::Rows;
 use holdfast_ledger::tree::Page;
 use holdfast_ledger::units::Money;
@@ -28,6 +31,7 @@ fn judge(data: &[u8]) {
     let (number, claimed) = (script.byte(), script.byte());
     let rest = script.rest();
     proof(number, claimed, rest);
+    block(rest);
     if let Some(page) = Page::from_bytes(rest) {
         assert_eq!(page.to_bytes(), rest, "a second encoding of {page:?}");
     }
@@ -37,6 +41,19 @@ fn judge(data: &[u8]) {
     }
     if let Ok(money) = text.parse::<Money>() {
         assert_eq!(money.to_string().parse(), Ok(money));
+    }
+}
+
+/// Reads a block in both ways.
+fn block(bytes: &[u8]) {
+    let decoded = Block::from_bytes(bytes);
+    if let Ok(block) = &decoded {
+        assert_eq!(peek_header(bytes).as_ref(), Ok(&block.header));
+    }
+    let decoded = decoded.map_err(MalformedBlock::from).and_then(|block| block.check(&NETWORK));
+    match (ReceivedBlock::check(bytes.to_vec(), &NETWORK), decoded) {
+        (Ok(received), Ok(block)) => assert_eq!(received.block(), &block),
+        (received, decoded) => assert_eq!(received.err(), decoded.err()),
     }
 }
 

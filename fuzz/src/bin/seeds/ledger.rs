@@ -1,8 +1,9 @@
-//! Proofs of rows that are there and of others, texts, and pages.
+//! Proofs of rows that are there and of others, blocks, texts, and pages.
 
 use holdfast_core::codec::{self, Bounded, Text};
 use holdfast_fuzz::ledger::{BLOCK, LEDGER, TEST, row};
 use holdfast_fuzz::wire::seed;
+use holdfast_ledger::chunk::Chunk;
 use holdfast_ledger::receipt::EventPosition;
 use holdfast_ledger::tree::{Page, prove};
 use holdfast_proofs::header::{Height, Round};
@@ -25,7 +26,8 @@ pub(crate) fn proofs() -> Vec<Vec<u8>> {
     let pages = BLOCK.tree().pages.values().flatten().map(Page::to_bytes).collect::<Vec<_>>();
     let pages = pages.iter().map(|page| about(0, page));
     let account = BLOCK.block().transactions[0].body().sender.to_string();
-    (0..60).step_by(6).map(proof).chain(texts).chain(pages).chain([about(0, account.as_bytes())]).collect()
+    let others = [about(0, account.as_bytes()), about(0, &BLOCK.block().to_bytes())];
+    (0..60).step_by(6).map(proof).chain(texts).chain(pages).chain(others).collect()
 }
 
 /// For the target `codec`.
@@ -36,6 +38,8 @@ pub(crate) fn values() -> Vec<Vec<u8>> {
     let mut seeds =
         vec![seed(&TEST.contents), seed(&block.header), seed(&transaction), seed(&block), seed(&proof)];
     seeds.extend(chain());
+    let chunk = Chunk::fill(&*LEDGER, None).expect("memory can be read").expect("it has rows");
+    seeds.extend([seed(BLOCK.receipts()), seed(&chunk)]);
     seeds
 }
 
