@@ -19,6 +19,7 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
         cargo("fmt", &["fmt", "--all", "--check"]),
         cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         cargo("tests", &["test", "--workspace", "--lib"]),
+        cargo("api", &["test", "-p", "holdfast-api", "-p", "holdfast-server", "--test", "it"]),
     ]);
     if started.elapsed() > EXPECTED_MAX {
         eprintln!(

@@ -125,7 +125,12 @@ fn the_page_shows_true_answers() {
     if std::env::var_os("HOLDFAST_WRITE").is_some() {
         fs::write(&path, &found).unwrap();
     }
-    assert_eq!(fs::read_to_string(&path).unwrap(), found);
+    let kept = fs::read_to_string(&path).unwrap();
+    let differs = kept.lines().zip(found.lines()).position(|(kept, found)| kept != found);
+    if let Some(line) = differs {
+        panic!("docs/api.md, line {}: it is now {:?}", line + 1, found.lines().nth(line));
+    }
+    assert_eq!(kept.len(), found.len());
     assert!(found.matches("\n$ curl ").count() >= 7);
 }
 
