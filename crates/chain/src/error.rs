@@ -5,6 +5,7 @@ use std::io;
 use holdfast_core::Fault;
 use holdfast_ledger::block::Height;
 use holdfast_ledger::execute::BlockError;
+use holdfast_ledger::state::RowsError;
 
 /// Why the ledger on disk could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum ChainError {
         /// Why it failed.
         source: Box<redb::Error>,
     },
+    /// A row of the state.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
     /// Something in it was not written by this program.
     #[error("the ledger's database is damaged: {0}")]
     Damaged(&'static str),

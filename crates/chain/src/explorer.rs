@@ -2,20 +2,21 @@
 //! not needed to follow the chain.
 //!
 //! It follows behind the commits, as many blocks at once as there are, and tells how far it is. It can be thrown away and
-//! made again from the blocks that are kept.
+//! made again from the blocks that are kept, and from the orders of the state. An order stays listed when it has ended.
 //!
 //! | table | key | value |
 //! |---|---|---|
 //! | `transactions` | transaction id | height ‖ index |
 //! | `accounts` | account ‖ 2⁶⁴ − 1 − height ‖ 2³² − 1 − index | empty |
+//! | `orders` | account ‖ order id | empty |
 //! | `range` | `""` | first height ‖ last height ‖ hash of the last header |
 
-use std::ops::Bound::{Excluded, Included};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::path::Path;
 
+use holdfast_core::id::OrderId;
 use holdfast_ledger::account::AccountId;
-use holdfast_ledger::block::{Block, BlockHash, Height};
-use holdfast_ledger::receipt::Event;
+use holdfast_ledger::block::{BlockHash, Height};
 use holdfast_ledger::transaction::TransactionId;
 use redb::{Database, ReadableDatabase, TableDefinition, TableError, WriteTransaction};
 
@@ -23,8 +24,13 @@ use crate::error::{ChainError, failed};
 use crate::view::PAGE_MAX;
 use crate::{Bytes, View, open_database};
 
+mod entries;
+
+use entries::{ACCOUNT_BYTES, Entries, history_key, order_id, order_key, parse_place, reverse, write_orders};
+
 const TRANSACTIONS: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("transactions");
 const ACCOUNTS: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("accounts");
+const ORDERS: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("orders");
 const RANGE: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("range");
 
 /// Blocks that are taken in one commit, of at most a gigabyte.
@@ -77,16 +83,20 @@ impl Explorer {
         };
         let first = known.map_or(oldest.0, |known| known.last.0 + 1);
         let heights = first..=view.header().height.0;
+        if heights.is_empty() {
+            return Ok(known);
+        }
         let write = self.0.begin_write().map_err(failed("write"))?;
         if known.is_none() {
             clear(&write).map_err(failed("write"))?;
+            write_orders(view, &write)?;
         }
         let mut now = known;
         for height in heights.take(FOLLOW_BLOCKS_MAX).map(Height) {
             let missing = || ChainError::Damaged("a block is missing");
             let header = view.header_at(height)?.ok_or_else(missing)?;
             let entries = Entries::of(view, height)?.ok_or_else(missing)?;
-            entries.write(&write, height).map_err(failed("write"))?;
+            entries.write(&write).map_err(failed("write"))?;
             now =
                 Some(Known { first: now.map_or(height, |now| now.first), last: height, hash: header.hash() });
         }
@@ -157,6 +167,32 @@ impl Explorer {
         });
         places.collect()
     }
+
+    /// Orders that an account made, ascending by id: at most `max` and at most [`PAGE_MAX`], behind `after`, or the first.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    pub fn orders(
+        &self,
+        owner: &AccountId,
+        after: Option<&OrderId>,
+        max: usize,
+    ) -> Result<Vec<OrderId>, ChainError> {
+        let read = self.0.begin_read().map_err(failed("read"))?;
+        let orders = match read.open_table(ORDERS) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            orders => orders.map_err(failed("read"))?,
+        };
+        let start = order_key(owner, after);
+        let range = orders.range::<&[u8]>((Excluded(&start[..]), Unbounded)).map_err(failed("read"))?;
+        let mut found = Vec::new();
+        for entry in range.take(max.min(PAGE_MAX)) {
+            let (key, _) = entry.map_err(failed("read"))?;
+            let Some(id) = key.value().strip_prefix(&owner.key().as_bytes()[..]) else { break };
+            found.push(order_id(id).ok_or(ChainError::Damaged("an order has no id"))?);
+        }
+        Ok(found)
+    }
 }
 
 /// Whether the last block that is known is one of the view's. A view of an earlier block of the same chain has nothing
@@ -167,7 +203,7 @@ fn is_of(known: &Known, view: &View) -> Result<bool, ChainError> {
 }
 
 fn clear(write: &WriteTransaction) -> Result<(), redb::Error> {
-    for table in [TRANSACTIONS, ACCOUNTS, RANGE] {
+    for table in [TRANSACTIONS, ACCOUNTS, ORDERS, RANGE] {
         write.delete_table(table)?;
     }
     Ok(())
@@ -186,75 +222,4 @@ fn parse_known(bytes: &[u8]) -> Option<Known> {
     let (last, hash) = rest.split_first_chunk()?;
     let hash = BlockHash::new(hash.try_into().ok()?);
     Some(Known { first: Height(u64::from_be_bytes(*first)), last: Height(u64::from_be_bytes(*last)), hash })
-}
-
-/// What a block adds.
-struct Entries {
-    transactions: Vec<(TransactionId, Place)>,
-    accounts: Vec<(AccountId, Place)>,
-}
-
-impl Entries {
-    fn of(view: &View, height: Height) -> Result<Option<Self>, ChainError> {
-        let (Some(block), Some(receipts)) = (view.block_at(height)?, view.receipts_at(height)?) else {
-            return Ok(None);
-        };
-        let block = Block::from_bytes(&block).map_err(|_| ChainError::Damaged("a block cannot be read"))?;
-        let mut entries = Self { transactions: Vec::new(), accounts: Vec::new() };
-        let place = |index| Place { height, index };
-        let both = block.transactions.iter().zip(receipts.transactions.iter());
-        for (index, (transaction, receipt)) in (0..).zip(both) {
-            entries.transactions.push((receipt.transaction, place(index)));
-            entries.accounts.push((transaction.body.sender, place(index)));
-            let named = receipt.events.iter().flat_map(Event::accounts);
-            entries.accounts.extend(named.map(|account| (account, place(index))));
-        }
-        let end = u32::try_from(block.transactions.len()).expect("a block has few transactions");
-        let named = receipts.events.iter().flat_map(Event::accounts);
-        entries.accounts.extend(named.map(|account| (account, place(end))));
-        Ok(Some(entries))
-    }
-
-    fn write(&self, write: &WriteTransaction, height: Height) -> Result<(), redb::Error> {
-        let mut transactions = write.open_table(TRANSACTIONS)?;
-        for (id, place) in &self.transactions {
-            debug_assert_eq!(place.height, height);
-            transactions.insert(&id.as_bytes()[..], &place_bytes(*place)[..])?;
-        }
-        let mut accounts = write.open_table(ACCOUNTS)?;
-        for (account, place) in &self.accounts {
-            accounts.insert(&history_key(account, *place)[..], &b""[..])?;
-        }
-        Ok(())
-    }
-}
-
-/// Length of an account in a key.
-const ACCOUNT_BYTES: usize = 32;
-/// Length of a place.
-const PLACE_BYTES: usize = 12;
-
-fn place_bytes(place: Place) -> [u8; PLACE_BYTES] {
-    let mut bytes = [0; PLACE_BYTES];
-    bytes[..8].copy_from_slice(&place.height.0.to_be_bytes());
-    bytes[8..].copy_from_slice(&place.index.to_be_bytes());
-    bytes
-}
-
-fn parse_place(bytes: &[u8]) -> Option<Place> {
-    let (height, index) = bytes.split_first_chunk()?;
-    let index = u32::from_be_bytes(index.try_into().ok()?);
-    Some(Place { height: Height(u64::from_be_bytes(*height)), index })
-}
-
-/// So that the newest comes first.
-fn reverse(place: Place) -> Place {
-    Place { height: Height(u64::MAX - place.height.0), index: u32::MAX - place.index }
-}
-
-fn history_key(account: &AccountId, place: Place) -> [u8; ACCOUNT_BYTES + PLACE_BYTES] {
-    let mut key = [0; ACCOUNT_BYTES + PLACE_BYTES];
-    key[..ACCOUNT_BYTES].copy_from_slice(account.key().as_bytes());
-    key[ACCOUNT_BYTES..].copy_from_slice(&place_bytes(reverse(place)));
-    key
 }

@@ -42,7 +42,11 @@ fn founded(which: u64) -> Founded {
 }
 
 fn pay(nonce: u64, to: u8) -> CheckedTransaction {
-    let payload = Payload::Transfer(Transfer { to: id(to), amount: Amount(5) });
+    signed(nonce, Payload::Transfer(Transfer { to: id(to), amount: Amount(5) }))
+}
+
+/// By account 1.
+fn signed(nonce: u64, payload: Payload) -> CheckedTransaction {
     let body = Body { sender: id(1), nonce, fee: Amount(1), valid_until: Height(1_000), payload };
     Transaction::sign(body, &NETWORK, &SecretKey::from_seed(&[1; 32])).check(&NETWORK).unwrap()
 }

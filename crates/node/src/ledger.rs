@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use holdfast_chain::{Chain, ChainError, View};
+use holdfast_chain::{Chain, ChainError, Explorer, View};
 use holdfast_client::network::Network;
 use holdfast_core::id::{NetworkId, NodeId};
 use holdfast_ledger::epoch::{Running, validators};
@@ -39,7 +39,6 @@ pub(crate) mod bodies;
 pub(crate) mod committees;
 mod duties;
 mod http;
-mod index;
 pub(crate) mod log;
 mod look_up;
 pub(crate) mod peers;
@@ -50,13 +49,14 @@ pub(crate) mod validator;
 use bodies::Bodies;
 use committees::Committees;
 use duties::Duties;
-use index::{Index, IndexError};
 use log::Log;
 use pool::Pool;
 use validator::{Validator, Ways};
 
 /// Memory for pages of the ledger's databases.
 const CACHE_BYTES: usize = 64 << 20;
+/// Memory for pages of the index.
+const INDEX_CACHE_BYTES: usize = 16 << 20;
 
 /// Why a node's ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,9 +76,6 @@ pub enum LedgerError {
     /// The validators in a row.
     #[error("the ledger's validators cannot be used")]
     Validators(#[from] ValidatorsError),
-    /// What is looked up.
-    #[error("could not use what is looked up of the ledger")]
-    Index(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The engine's log.
     #[error("could not use the engine's log")]
     Log(#[from] Box<redb::Error>),
@@ -86,11 +83,6 @@ pub enum LedgerError {
 
 /// How often the addresses of the others are read again: a small file.
 const ADDRESSES_EVERY: Duration = Duration::from_secs(1);
-impl From<IndexError> for LedgerError {
-    fn from(error: IndexError) -> Self {
-        Self::Index(Box::new(error))
-    }
-}
 
 /// Messages of peers that wait for the engine, which takes each in microseconds, but for signatures that it checks.
 const INBOX: usize = 1024;
@@ -154,6 +146,7 @@ pub(crate) async fn start(
     tasks.spawn(answer::serve(ledger.clone(), net.clone(), gossip, tasks.clone(), stop.clone()));
     tasks.spawn(peers::receive(net.clone(), ledger.clone(), inbox, tasks.clone(), stop.clone()));
     tasks.spawn(follow_addresses(network.clone(), around.folder.clone(), stop.clone()));
+    tasks.spawn(look_up::keep_explored(ledger.clone(), stop.clone()));
     tasks.spawn(sync::run(ledger, net, network, node, hints, stop.clone()));
     let ways = Ways { behind, offences };
     let validator = Validator::new(around, ways, log, records, (tasks.clone(), stop.clone()))?;
@@ -167,7 +160,9 @@ pub(crate) struct Ledger {
     block_ms: u64,
     chain: Chain,
     pub(crate) bodies: Bodies,
-    index: Index,
+    explorer: Explorer,
+    /// Whoever follows the blocks with the index holds this.
+    exploring: Mutex<()>,
     pub(crate) pool: Pool,
     pub(crate) committees: Committees,
     tip: watch::Sender<Tip>,
@@ -201,7 +196,8 @@ impl Ledger {
             network: *network.id(),
             block_ms: ledger.block_ms.into(),
             bodies: Bodies::open(&folder.join("undecided"))?,
-            index: Index::open(&folder.join("index.redb"))?,
+            explorer: Explorer::open(&folder.join("chain"), INDEX_CACHE_BYTES)?,
+            exploring: Mutex::new(()),
             pool: Pool::new(),
             committees,
             height: watch::Sender::new(tip.header.height),
@@ -225,6 +221,13 @@ impl Ledger {
     /// The ledger after the last block.
     pub(crate) fn view(&self) -> Result<View, ChainError> {
         self.chain.view()
+    }
+
+    /// The oldest block that is kept, or will be if there is none yet.
+    pub(crate) fn earliest(&self) -> Result<Height, ChainError> {
+        let view = self.view()?;
+        let next = view.header().height.next().unwrap_or(view.header().height);
+        Ok(view.first_block()?.unwrap_or(next))
     }
 
     /// The last block.
@@ -255,7 +258,6 @@ impl Ledger {
     /// Commits a block. If another one came first, nothing happens.
     pub(crate) fn commit(&self, executed: &Executed, finality: &Finality) -> Result<(), LedgerError> {
         let _alone = self.lock();
-        self.index.add(executed)?;
         match self.chain.commit(executed, &finality.to_bytes()) {
             Ok(()) => self.advance(&executed.block().transactions),
             Err(ChainError::Parent) => Ok(()), // it was synced meanwhile

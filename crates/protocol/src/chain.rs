@@ -208,10 +208,10 @@ pub struct HistoryQuery {
 /// A page of a history, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct HistoryPage {
-    /// Where a transaction stands in its block, and which.
+    /// Those of this page.
     pub entries: Bounded<HistoryEntry, PAGE_MAX>,
-    /// Whether there are older ones.
-    pub more: bool,
+    /// What to give as `before` for older ones; null if there are none. A page may be empty and yet not the last.
+    pub next: Option<EventPosition>,
 }
 
 /// A transaction in a history.

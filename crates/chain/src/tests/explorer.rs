@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use holdfast_core::block::{BlockId, Codec};
+use holdfast_core::id::OrderId;
 use holdfast_ledger::receipt::{Event, EventPosition, Receipts};
+use holdfast_ledger::storage::PlaceOrder;
+use holdfast_proofs::profile::Profile;
 
 use super::crash::chain_of;
 use super::*;
@@ -99,6 +103,62 @@ fn the_index_knows_every_transaction_and_account() {
     assert_eq!(elsewhere.account(&id(77), None, 9).unwrap().len(), 1, "block 68 paid it too");
     assert_eq!(elsewhere.transaction(&executed.block().transactions[0].id()).unwrap(), None);
     must_know(&elsewhere, &blocks[29..]);
+}
+
+/// An order of account 1.
+fn order(nonce: u64) -> CheckedTransaction {
+    let payload = Payload::PlaceOrder(PlaceOrder {
+        cid: BlockId::of(Codec::Raw, &nonce.to_be_bytes()),
+        piece_bytes: 1000,
+        profile: Profile::COPY4,
+        epochs: 2,
+        price_max: Amount(1),
+    });
+    signed(nonce, payload)
+}
+
+#[test]
+fn orders_are_listed_by_owner_also_those_of_blocks_that_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::open(folder.path(), CACHE_BYTES, &founded(1)).unwrap();
+    let mut made = Vec::new();
+    for nonce in 0..7 {
+        let order = order(nonce);
+        made.push(OrderId::new(*order.id().as_bytes()));
+        let executed = next(chain.view().unwrap().parent(), vec![order]);
+        assert_eq!(executed.receipts().transactions[0].failure, None);
+        chain.commit(&executed, b"").unwrap();
+    }
+    made.sort();
+    let all = |explorer: &Explorer, max: usize| {
+        let (mut found, mut after) = (Vec::<OrderId>::new(), None);
+        loop {
+            let page = explorer.orders(&id(1), after.as_ref(), max).unwrap();
+            assert!(page.len() <= max);
+            after = page.last().copied();
+            found.extend(&page);
+            if page.is_empty() {
+                return found;
+            }
+        }
+    };
+    let explorer = Explorer::open(folder.path(), CACHE_BYTES).unwrap();
+    assert_eq!(all(&explorer, 3), []);
+    follow(&explorer, &chain.view().unwrap());
+    for max in [1, 3, 100] {
+        assert_eq!(all(&explorer, max), made);
+    }
+    for other in [0, 2] {
+        assert_eq!(explorer.orders(&id(other), None, 9).unwrap(), []);
+    }
+    drop(explorer);
+    // An index that begins when the blocks of the orders are gone.
+    chain.save().unwrap();
+    chain.prune(Height(7)).unwrap();
+    std::fs::remove_file(folder.path().join("index.redb")).unwrap();
+    let explorer = Explorer::open(folder.path(), CACHE_BYTES).unwrap();
+    assert_eq!(follow(&explorer, &chain.view().unwrap()).first, Height(7));
+    assert_eq!(all(&explorer, 3), made);
 }
 
 #[test]

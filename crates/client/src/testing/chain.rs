@@ -215,7 +215,8 @@ impl StubChain {
                 let mut entries: Vec<_> = own.take(PAGE_MAX + 1).cloned().collect();
                 let more = entries.len() > PAGE_MAX;
                 entries.truncate(PAGE_MAX);
-                return data(&HistoryPage { entries: Bounded::new(entries).unwrap(), more });
+                let next = entries.last().filter(|_| more).map(|entry| entry.position);
+                return data(&HistoryPage { entries: Bounded::new(entries).unwrap(), next });
             }
         };
         (reply, None)

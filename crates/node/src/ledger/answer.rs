@@ -27,8 +27,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::index::IndexError;
-use super::{Ledger, look_up};
+use super::Ledger;
+use super::look_up::{self, ExploreError};
 use crate::provider::blocking;
 
 /// Questions answered at once. Each may hold the longest answer, of 8 MiB.
@@ -48,7 +48,7 @@ pub(super) enum AnswerError {
     #[error("the finality of a block cannot be read")]
     Finality(#[from] holdfast_proofs::vote::FinalityError),
     #[error(transparent)]
-    Index(#[from] IndexError),
+    Explore(#[from] ExploreError),
     #[error("there is no block yet")]
     NoBlock,
     #[error("these validators are not known here")]
@@ -168,7 +168,7 @@ pub(crate) async fn submit(
 
 fn answer(ledger: &Ledger, request: ChainRequest) -> Result<Reply, AnswerError> {
     Ok(match request {
-        ChainRequest::Status(()) => Reply::Message(Box::new(ChainReply::Status(status(ledger)))),
+        ChainRequest::Status(()) => Reply::Message(Box::new(ChainReply::Status(status(ledger)?))),
         ChainRequest::Header(height) => {
             let view = ledger.view()?;
             let height = height.unwrap_or(view.header().height);
@@ -181,10 +181,10 @@ fn answer(ledger: &Ledger, request: ChainRequest) -> Result<Reply, AnswerError> 
             None => return Err(AnswerError::Absent),
         },
         ChainRequest::Transaction(id) => {
-            let found = look_up::transaction(ledger, &ledger.view()?, id)?;
+            let found = look_up::transaction(ledger, id)?;
             Reply::Message(Box::new(ChainReply::Transaction(found)))
         }
-        ChainRequest::Events(from) => data(&look_up::events(ledger, &ledger.view()?, from)?),
+        ChainRequest::Events(from) => data(&look_up::events(&ledger.view()?, from)?),
         ChainRequest::History(query) => data(&look_up::history(ledger, &ledger.view()?, query)?),
         ChainRequest::Submit(_) | ChainRequest::SubmitMany(_) => return Err(AnswerError::Absent),
     })
@@ -194,17 +194,17 @@ fn data(value: &impl Serialize) -> Reply {
     Reply::Data(codec::encode(value))
 }
 
-fn status(ledger: &Ledger) -> ChainStatus {
+fn status(ledger: &Ledger) -> Result<ChainStatus, AnswerError> {
     let tip = ledger.tip();
-    ChainStatus {
+    Ok(ChainStatus {
         network: *ledger.network(),
         height: tip.header.height,
         hash: tip.header.hash(),
         time: tip.header.time,
         epoch: tip.running.epoch,
-        earliest: Height(1),
+        earliest: ledger.earliest()?,
         waiting: u32::try_from(ledger.pool.len()).unwrap_or(u32::MAX),
-    }
+    })
 }
 
 /// A header and the decision on it; none for genesis, which nobody decided on.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use holdfast_chain::View;
+use holdfast_chain::{Explorer, View};
 use holdfast_consensus::mempool::AdmitError;
 use holdfast_core::id::{NodeId, OrderId};
 use holdfast_ledger::account::{Account, AccountId};
@@ -31,6 +31,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::look_up::{ExploreError, is_in, nth};
 use super::pool::PoolError;
 use super::{Ledger, LedgerError};
 
@@ -83,17 +84,27 @@ impl Api {
         bytes.map(|bytes| Finality::from_bytes(&bytes).map_err(local)).transpose()
     }
 
-    fn receipts(&self, height: Height) -> Result<Receipts, SourceError> {
+    fn receipts(&self, view: &View, height: Height) -> Result<Receipts, SourceError> {
         if height == Height(0) {
             return Ok(Receipts::default());
         }
-        let receipts = self.ledger.index.receipts(height).map_err(local)?;
+        let receipts = view.receipts_at(height).map_err(local)?;
         receipts.ok_or_else(|| self.pruned())
     }
 
-    /// Blocks before the first whose receipts are here came with the state, and not one by one.
+    /// Older blocks were pruned, or came with the state, and not one by one.
     fn pruned(&self) -> SourceError {
-        SourceError::Pruned { earliest: self.ledger.tip().header.height }
+        match self.ledger.earliest() {
+            Ok(earliest) => SourceError::Pruned { earliest },
+            Err(error) => local(error),
+        }
+    }
+
+    fn explored(&self, view: &View) -> Result<&Explorer, SourceError> {
+        self.ledger.explored(view).map_err(|error| match error {
+            ExploreError::Behind => SourceError::NotYet("the index of transactions is behind"),
+            ExploreError::Chain(error) => local(error),
+        })
     }
 
     fn transactions(view: &View, height: Height) -> Result<Option<Vec<Transaction>>, SourceError> {
@@ -110,15 +121,15 @@ impl Api {
     /// What one place meant to an account.
     fn entry(&self, view: &View, id: &AccountId, place: Place) -> Result<HistoryEntry, SourceError> {
         let Place { height, index } = place;
-        let receipts = self.receipts(height)?;
+        let receipts = self.receipts(view, height)?;
         let time = Self::header(view, height)?.time;
-        let at = usize::try_from(index).expect("32 bits fit");
+        let nth = nth(index);
         let mut entry =
             HistoryEntry { place, time, transaction: None, fee: None, failure: None, events: Vec::new() };
-        match receipts.transactions.get(at) {
+        match receipts.transactions.get(nth) {
             Some(receipt) => {
                 let transactions = Self::transactions(view, height)?.ok_or_else(|| self.pruned())?;
-                let sent = transactions.get(at).filter(|transaction| transaction.body.sender == *id);
+                let sent = transactions.get(nth).filter(|transaction| transaction.body.sender == *id);
                 entry.transaction = Some(receipt.transaction);
                 entry.fee = sent.map(|transaction| transaction.body.fee);
                 entry.failure = receipt.failure;
@@ -136,7 +147,7 @@ impl LedgerSource for Api {
         let tip = self.ledger.tip();
         Ok(Status {
             network: *self.ledger.network(),
-            earliest: Height(1),
+            earliest: self.ledger.earliest().map_err(local)?,
             epoch: tip.running.epoch,
             committee: tip.running.committee,
             syncing: self.ledger.is_behind(),
@@ -152,21 +163,23 @@ impl LedgerSource for Api {
             Height(0) => Vec::new(),
             _ => Self::transactions(&view, height)?.ok_or_else(|| self.pruned())?,
         };
-        let receipts = self.receipts(height)?;
+        let receipts = self.receipts(&view, height)?;
         Ok(Some(Block { header, finality: Self::finality(&view, height)?, transactions, receipts }))
     }
 
     fn transaction(&self, id: &TransactionId) -> Result<Option<Found>, SourceError> {
+        // Before the blocks, so that one that leaves the pool meanwhile is found there.
+        let waiting = self.ledger.pool.get(id);
         let view = self.view()?;
-        let place = self.ledger.index.place(id).map_err(local)?;
-        let Some(place) = place.filter(|place| place.height <= view.header().height) else {
-            let waiting = self.ledger.pool.get(id);
+        let place = self.explored(&view)?.transaction(id).map_err(local)?;
+        let Some(place) = place.filter(|place| is_in(&view, place)) else {
             return Ok(waiting.map(|transaction| Found { transaction, decided: None }));
         };
-        let at = usize::try_from(place.index).expect("32 bits fit");
+        let nth = nth(place.index);
         let transactions = Self::transactions(&view, place.height)?.ok_or_else(|| self.pruned())?;
-        let receipts = self.receipts(place.height)?;
-        let (Some(transaction), Some(receipt)) = (transactions.get(at), receipts.transactions.get(at)) else {
+        let receipts = self.receipts(&view, place.height)?;
+        let (Some(transaction), Some(receipt)) = (transactions.get(nth), receipts.transactions.get(nth))
+        else {
             return Err(SourceError::local("a transaction is not where the index says"));
         };
         let header = Self::header(&view, place.height)?;
@@ -185,10 +198,10 @@ impl LedgerSource for Api {
         max: usize,
     ) -> Result<Vec<HistoryEntry>, SourceError> {
         let view = self.view()?;
-        let before = before.map(|Place { height, index }| EventPosition { height, index });
-        let places = self.ledger.index.history(id, before, max).map_err(local)?;
-        let committed = places.into_iter().filter(|place| place.height <= view.header().height);
-        let entry = |EventPosition { height, index }| self.entry(&view, id, Place { height, index });
+        let before = before.map(|Place { height, index }| holdfast_chain::Place { height, index });
+        let places = self.explored(&view)?.account(id, before, max).map_err(local)?;
+        let committed = places.into_iter().filter(|place| is_in(&view, place));
+        let entry = |holdfast_chain::Place { height, index }| self.entry(&view, id, Place { height, index });
         committed.map(entry).collect()
     }
 
@@ -206,11 +219,16 @@ impl LedgerSource for Api {
         let mut orders = Vec::new();
         let view = self.view()?;
         let state = State::over(&view);
+        let explorer = self.explored(&view)?;
         while orders.len() < max {
-            let next = self.ledger.index.order_after(owner, after.as_ref()).map_err(local)?;
-            let Some(id) = next else { break };
-            after = Some(id);
-            orders.extend(Order::get(&state, &id)?.map(|order| (id, order))); // it may have ended
+            let ids = explorer.orders(owner, after.as_ref(), max - orders.len()).map_err(local)?;
+            if ids.is_empty() {
+                break;
+            }
+            for id in ids {
+                after = Some(id);
+                orders.extend(Order::get(&state, &id)?.map(|order| (id, order))); // it may have ended
+            }
         }
         Ok(At { height: view.header().height, value: orders })
     }
@@ -243,7 +261,7 @@ impl LedgerSource for Api {
             let header = Self::header(&view, Height(height))?;
             let first = if header.height == from.height { from.index } else { 0 };
             let left = max - events.len();
-            let found = rows::events(&header, &self.receipts(header.height)?, first, left);
+            let found = rows::events(&header, &self.receipts(&view, header.height)?, first, left);
             let full = found.len() == left;
             events.extend(found);
             if full {

@@ -1,6 +1,8 @@
-//! Answers from the index: what became of transactions, whose they are, what happened.
+//! What people look up: what became of transactions, whose they are, what happened.
 
-use holdfast_chain::View;
+use std::sync::Arc;
+
+use holdfast_chain::{ChainError, Explorer, Place, View};
 use holdfast_core::codec::{self, Bounded};
 use holdfast_ledger::block::Block;
 use holdfast_ledger::receipt::EventPosition;
@@ -10,37 +12,98 @@ use holdfast_protocol::chain::{
     EventPage, HistoryEntry, HistoryPage, HistoryQuery, PAGE_BYTES_MAX, PAGE_MAX, PlacedEvent,
     TransactionState,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::Ledger;
 use super::answer::AnswerError;
+use crate::provider::blocking;
 
 /// Blocks that are looked through for one page of events.
 const BLOCKS_MAX: u64 = 1024;
+/// Steps of 64 blocks that the index may be behind before nobody waits for it.
+const STEPS_MAX: usize = 4;
 
+/// Why the index does not answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExploreError {
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("the index of transactions is behind; ask again")]
+    Behind,
+}
+
+impl Ledger {
+    /// The index, which knows all blocks of a view that are kept.
+    pub(super) fn explored(&self, view: &View) -> Result<&Explorer, ExploreError> {
+        for _ in 0..STEPS_MAX {
+            if self.explore(view)? {
+                return Ok(&self.explorer);
+            }
+        }
+        Err(ExploreError::Behind)
+    }
+
+    /// One step. Whether the index knows all blocks now.
+    fn explore(&self, view: &View) -> Result<bool, ChainError> {
+        let _alone = self.exploring.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = self.explorer.follow(view)?;
+        Ok(known.is_none_or(|known| known.last >= view.header().height))
+    }
+}
+
+/// Keeps the index near the last block, so that whoever asks need not wait.
+pub(super) async fn keep_explored(ledger: Arc<Ledger>, stop: CancellationToken) {
+    let mut heights = ledger.heights();
+    loop {
+        heights.mark_unchanged();
+        let this = ledger.clone();
+        let step = blocking(move || this.explore(&this.view()?)).await;
+        let all = step.unwrap_or_else(|error| {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "could not follow the blocks with the index"
+            );
+            true // the next block is the next chance
+        });
+        let next = async { if all { heights.changed().await.is_ok() } else { true } };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            more = next => if !more {
+                return;
+            },
+        }
+    }
+}
+
+/// What became of a transaction. The pool is asked before the blocks, so that one that leaves it meanwhile is found there.
 pub(super) fn transaction(
     ledger: &Ledger,
-    view: &View,
     id: TransactionId,
 ) -> Result<Option<TransactionState>, AnswerError> {
-    // The index may know of a block that is not yet committed.
-    let place = ledger.index.place(&id)?.filter(|place| place.height <= view.header().height);
-    let Some(place) = place else {
-        let waits = ledger.pool.get(&id).is_some();
+    let waits = ledger.pool.get(&id).is_some();
+    let view = ledger.view()?;
+    let Some(place) = ledger.explored(&view)?.transaction(&id)?.filter(|place| is_in(&view, place)) else {
         return Ok(waits.then_some(TransactionState { height: None, receipt: None }));
     };
-    let receipts = ledger.index.receipts(place.height)?.ok_or(AnswerError::Absent)?;
-    let receipt = receipts.transactions.get(index(place)).cloned();
+    let receipts = view.receipts_at(place.height)?.ok_or(AnswerError::Absent)?;
+    let receipt = receipts.transactions.get(nth(place.index)).cloned();
     Ok(Some(TransactionState { height: Some(place.height), receipt }))
 }
 
-pub(super) fn events(ledger: &Ledger, view: &View, from: EventPosition) -> Result<EventPage, AnswerError> {
+/// The index may know newer blocks than a view.
+pub(super) fn is_in(view: &View, place: &Place) -> bool {
+    place.height <= view.header().height
+}
+
+pub(super) fn events(view: &View, from: EventPosition) -> Result<EventPage, AnswerError> {
     let (mut events, mut bytes) = (Vec::new(), 0);
     let mut next = from;
     let last = view.header().height.0.min(from.height.0.saturating_add(BLOCKS_MAX));
     'blocks: for height in from.height.0.max(1)..=last {
         let height = Height(height);
-        let receipts = ledger.index.receipts(height)?.ok_or(AnswerError::Absent)?;
-        let first = if height == from.height { index(from) } else { 0 };
+        let receipts = view.receipts_at(height)?.ok_or(AnswerError::Absent)?;
+        let first = if height == from.height { nth(from.index) } else { 0 };
         for (place, event) in receipts.events().enumerate().skip(first) {
             let place = u32::try_from(place).expect("events of a block are bounded");
             let placed =
@@ -58,31 +121,39 @@ pub(super) fn events(ledger: &Ledger, view: &View, from: EventPosition) -> Resul
 }
 
 pub(super) fn history(ledger: &Ledger, view: &View, query: HistoryQuery) -> Result<HistoryPage, AnswerError> {
-    let places = ledger.index.history(&query.account, query.before, PAGE_MAX + 1)?;
-    let mut more = places.len() > PAGE_MAX;
-    let (mut entries, mut bytes) = (Vec::new(), 0);
-    let committed = places.into_iter().filter(|place| place.height <= view.header().height);
-    for position in committed.take(PAGE_MAX) {
-        let block = view.block_at(position.height)?.ok_or(AnswerError::Absent)?;
-        let block = Block::from_bytes(&block).map_err(|_| AnswerError::Absent)?;
-        let receipts = ledger.index.receipts(position.height)?.ok_or(AnswerError::Absent)?;
-        let place = index(position);
-        let (Some(transaction), Some(receipt)) =
-            (block.transactions.get(place), receipts.transactions.get(place))
-        else {
-            continue; // the end of the block, where rewards are paid
-        };
-        let entry = HistoryEntry { position, transaction: transaction.clone(), receipt: receipt.clone() };
-        bytes += codec::encode(&entry).len();
-        if bytes > PAGE_BYTES_MAX - 64 {
-            more = true;
+    let before = query.before.map(|EventPosition { height, index }| Place { height, index });
+    let places = ledger.explored(view)?.account(&query.account, before, PAGE_MAX + 1)?;
+    let (mut entries, mut bytes, mut next) = (Vec::new(), 0, None);
+    let mut read = query.before;
+    for (count, Place { height, index }) in places.into_iter().filter(|place| is_in(view, place)).enumerate()
+    {
+        if count == PAGE_MAX {
+            next = read;
             break;
         }
-        entries.push(entry);
+        let position = EventPosition { height, index };
+        let block = view.block_at(height)?.ok_or(AnswerError::Absent)?;
+        let block = Block::from_bytes(&block).map_err(|_| AnswerError::Absent)?;
+        let receipts = view.receipts_at(height)?.ok_or(AnswerError::Absent)?;
+        let nth = nth(index);
+        // At the end of the block, where rewards are paid, there is no transaction.
+        if let (Some(transaction), Some(receipt)) =
+            (block.transactions.get(nth), receipts.transactions.get(nth))
+        {
+            let entry = HistoryEntry { position, transaction: transaction.clone(), receipt: receipt.clone() };
+            bytes += codec::encode(&entry).len();
+            if bytes > PAGE_BYTES_MAX - 64 {
+                next = read;
+                break;
+            }
+            entries.push(entry);
+        }
+        read = Some(position);
     }
-    Ok(HistoryPage { entries: Bounded::new(entries).expect("counted"), more })
+    Ok(HistoryPage { entries: Bounded::new(entries).expect("counted"), next })
 }
 
-fn index(place: EventPosition) -> usize {
-    usize::try_from(place.index).expect("32 bits fit")
+/// A transaction's place among those of its block.
+pub(super) fn nth(index: u32) -> usize {
+    usize::try_from(index).expect("32 bits fit")
 }

@@ -181,8 +181,8 @@ fn data_have_these_bytes() {
     check(&page, &["82", "81", "82", AT_BYTES, "8209", "82", &two(), &amount, AT_BYTES]);
 
     let entry = HistoryEntry { position: AT, transaction: transaction(), receipt: receipt() };
-    let page = HistoryPage { entries: Bounded::new(vec![entry]).unwrap(), more: true };
-    check(&page, &["82", "81", "83", AT_BYTES, &transaction_bytes(), &receipt_bytes(), "f5"]);
+    let page = HistoryPage { entries: Bounded::new(vec![entry]).unwrap(), next: Some(AT) };
+    check(&page, &["82", "81", "83", AT_BYTES, &transaction_bytes(), &receipt_bytes(), AT_BYTES]);
 }
 
 /// What is longer than its limit is refused while it is read.
@@ -198,7 +198,8 @@ fn limits_are_kept() {
     let blocks = |count: usize| encode(&[vec![(ByteBuf::new(), ByteBuf::new()); count]]);
     assert!(decode::<Blocks>(&blocks(BLOCKS_MAX), BLOCKS_BYTES_MAX).is_ok());
     assert!(decode::<Blocks>(&blocks(BLOCKS_MAX + 1), BLOCKS_BYTES_MAX).is_err());
-    let history = |count: usize| encode(&(vec![(AT, transaction(), receipt()); count], false));
+    let history =
+        |count: usize| encode(&(vec![(AT, transaction(), receipt()); count], None::<EventPosition>));
     assert!(decode::<HistoryPage>(&history(PAGE_MAX), PAGE_BYTES_MAX).is_ok());
     assert!(decode::<HistoryPage>(&history(PAGE_MAX + 1), PAGE_BYTES_MAX).is_err());
     for number in [0, 11, 255] {

@@ -102,8 +102,8 @@ async fn ordered(
             entry.transaction.body.sender == account && entry.receipt.failure.is_none()
         });
         orders.extend(made.map(|entry| order_id(entry.receipt.transaction)));
-        before = page.entries.last().map(|entry| entry.position);
-        if !page.more || before.is_none() {
+        before = page.next;
+        if before.is_none() {
             return Ok(orders);
         }
     }

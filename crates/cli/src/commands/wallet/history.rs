@@ -32,8 +32,8 @@ pub(super) async fn run(args: &HistoryArgs, common: &Common, output: &Output) ->
     let (mut entries, mut before, mut more) = (Vec::new(), args.before, true);
     while more && entries.len() < max {
         let page = ledger.history(HistoryQuery { account, before }).await?;
-        before = page.entries.last().map(|entry| entry.position);
-        more = page.more && before.is_some();
+        before = page.next;
+        more = before.is_some();
         entries.extend(page.entries.into_inner());
     }
     more |= entries.len() > max;
