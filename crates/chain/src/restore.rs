@@ -128,6 +128,11 @@ impl Restore {
         Ok(())
     }
 
+    /// The last row that was taken, behind which the next chunk begins.
+    pub fn last(&self) -> Option<&RowKey> {
+        self.last.as_ref()
+    }
+
     /// Makes durable what was taken so far.
     pub(crate) fn write(&mut self) -> Result<Child, RestoreError> {
         let changes = std::mem::take(&mut self.batch);
@@ -139,12 +144,18 @@ impl Restore {
         Ok(tree.top)
     }
 
-    /// Ends with all chunks taken: the folder becomes a ledger whose last block has the header. No earlier block is in it,
-    /// and that one only by its header and what shows that it is final.
+    /// Ends with all chunks taken: the folder becomes a ledger whose last block has the header. That block is in it only by
+    /// its header and what shows that it is final; and so are those of `earlier`, by ascending height, which somebody who
+    /// begins at genesis needs to follow changes of validators.
     ///
     /// # Errors
     /// If the rows are not the state of that header. Nothing is left then.
-    pub fn finish(mut self, founded: &Founded, finality: &[u8]) -> Result<(), RestoreError> {
+    pub fn finish(
+        mut self,
+        founded: &Founded,
+        earlier: &[(Header, Vec<u8>)],
+        finality: &[u8],
+    ) -> Result<(), RestoreError> {
         let height = self.header.height;
         if height == Height(0) && self.header != founded.header {
             return Err(RestoreError::Genesis);
@@ -162,6 +173,9 @@ impl Restore {
         drop(state);
         let history = History::new(open_database(&work, "blocks.redb", 1 << 20)?);
         history.append(&Entry { header: &founded.header, body: None, finality: None })?;
+        for (header, finality) in earlier {
+            history.append(&Entry { header, body: None, finality: Some(finality) })?;
+        }
         if height > Height(0) {
             history.append(&Entry { header: &header, body: None, finality: Some(finality) })?;
         }

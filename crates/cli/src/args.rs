@@ -287,6 +287,12 @@ pub(crate) enum NetCommand {
         /// Bytes that each node of a new network may hold; the default is 100 GiB
         #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
         quota: u64,
+        /// Time from block to block of a new network, such as 200ms [default: 1s]
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        block: Option<Duration>,
+        /// How long an epoch of a new network lasts, in whole seconds [default: 1m]
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        epoch: Option<Duration>,
     },
     /// Stop a network that `net up` started
     Down {

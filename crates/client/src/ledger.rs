@@ -23,8 +23,9 @@ use holdfast_proofs::header::{BlockHash, Height};
 use holdfast_proofs::light::{Handover, LightClient, SignedHeader};
 use holdfast_proofs::vote::FinalHeader;
 use holdfast_protocol::chain::{
-    BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage, HistoryPage,
-    HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, SUBMIT_MAX, TransactionState,
+    BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage, HANDOVERS_MAX,
+    HistoryPage, HistoryQuery, OrderPage, OrdersQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer,
+    RowQuery, SUBMIT_MAX, TransactionState,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,6 +36,7 @@ use crate::network::{Network, Standing};
 mod asking;
 mod error;
 mod head;
+mod snapshot;
 
 pub use error::{AnswerError, LedgerError};
 pub use head::Head;
@@ -288,31 +290,64 @@ impl LedgerClient {
         self.data_of_anyone(&ChainRequest::History(query), PAGE_BYTES_MAX).await
     }
 
+    /// Orders of an account that have not ended, as one node says.
+    ///
+    /// # Errors
+    /// If nobody answers.
+    pub async fn orders(&self, query: OrdersQuery) -> Result<OrderPage, LedgerError> {
+        self.data_of_anyone(&ChainRequest::Orders(query), PAGE_BYTES_MAX).await
+    }
+
     /// A row's bytes and proof, checked, from a node that is not behind.
     async fn proven(&mut self, key: &RowKey) -> Result<(RowAnswer, FinalHeader), LedgerError> {
         let asker = self.asker.clone();
-        let trusted = self.light.validators().id();
-        let request = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
-        let ask = async |place| asker.data::<RowAnswer>(place, &request, ROW_ANSWER_BYTES_MAX).await;
-        let answer =
-            first_of(asker.places(self.first), ask, |answer: RowAnswer| self.judge(key, answer)).await;
-        let (place, proven) = answer.map_err(|error| self.nobody(error))?;
-        self.first = place;
-        Ok(proven)
+        loop {
+            let trusted = self.light.validators().id();
+            let request = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
+            let ask = async |place| asker.data::<RowAnswer>(place, &request, ROW_ANSWER_BYTES_MAX).await;
+            let places = asker.places(self.first);
+            let judge = |answer: RowAnswer| self.judge(key, answer);
+            let answer = first_of(places, ask, judge).await;
+            let (place, proven) = answer.map_err(|error| self.nobody(error))?;
+            self.first = place;
+            if let Some(proven) = proven {
+                return Ok(proven);
+            }
+        }
     }
 
-    fn judge(&mut self, key: &RowKey, answer: RowAnswer) -> Result<(RowAnswer, FinalHeader), AnswerError> {
-        // On a copy, so that a bad answer leaves nothing behind.
-        let mut light = self.light.clone();
-        for handover in answer.handovers.iter() {
-            light.hand_over(handover.clone())?;
-        }
-        let header = light.check(answer.header.clone())?;
+    /// `None` if it holds, but for changes of validators that are still to come.
+    fn judge(
+        &mut self,
+        key: &RowKey,
+        answer: RowAnswer,
+    ) -> Result<Option<(RowAnswer, FinalHeader)>, AnswerError> {
+        let Some(header) = self.judge_way(&answer.handovers, &answer.header)? else { return Ok(None) };
         self.is_young(&header)?;
         answer.proof.verify(&header.header().state, key, answer.row.as_ref().map(|row| &row[..]))?;
-        self.light = light;
-        self.handovers.extend(answer.handovers.iter().cloned());
-        Ok((answer, header))
+        Ok(Some((answer, header)))
+    }
+
+    /// Follows changes of validators to a header. `None` if there are more than one answer holds: then whoever asks again
+    /// is nearer. What was followed is kept even if the rest is wrong, for it holds by itself.
+    fn judge_way(
+        &mut self,
+        handovers: &Bounded<Handover, HANDOVERS_MAX>,
+        header: &SignedHeader,
+    ) -> Result<Option<FinalHeader>, AnswerError> {
+        for handover in handovers.iter() {
+            // Another node may have shown it meanwhile.
+            let same = |known: &Handover| known.last.header == handover.last.header;
+            if !self.handovers.iter().rev().any(same) {
+                self.light.hand_over(handover.clone())?;
+                self.handovers.push(handover.clone());
+            }
+        }
+        let known = self.light.validators().id();
+        if handovers.len() == HANDOVERS_MAX && header.header.validators != known {
+            return Ok(None);
+        }
+        Ok(Some(self.light.check(header.clone())?))
     }
 
     /// Time from block to block that the validators aim at.

@@ -125,9 +125,31 @@ pub struct NodeConfig {
     /// On a network with a ledger: pieces are kept without an order as well, for as long as is asked.
     #[serde(default)]
     pub unpaid: bool,
+    /// On a network with a ledger: only so many of the last blocks are kept, at least [`KEEP_BLOCKS_MIN`]; all headers stay.
+    /// By default blocks are kept for good.
+    pub keep_blocks: Option<u64>,
+    /// On a network with a ledger: a node that begins fetches and executes all blocks. By default it begins with the state
+    /// of others where that is much less work, and has the blocks from there on.
+    #[serde(default)]
+    pub archive: bool,
 }
 
+/// Fewest blocks that a node may keep: others that were off for as long shall find them.
+pub const KEEP_BLOCKS_MIN: u64 = 1024;
+
 impl NodeConfig {
+    fn checked(self) -> Result<Self, String> {
+        match self.keep_blocks {
+            Some(keep) if keep < KEEP_BLOCKS_MIN => {
+                Err(format!("keep_blocks is {keep}; a node keeps at least {KEEP_BLOCKS_MIN} blocks"))
+            }
+            Some(_) if self.archive => {
+                Err("an archive keeps all blocks; take out `archive` or `keep_blocks`".to_owned())
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// Where to listen for links.
     pub fn links(&self) -> Multiaddr {
         self.listen_links.clone().unwrap_or_else(|| {
@@ -150,6 +172,8 @@ impl Default for NodeConfig {
             network: None,
             listen_api: None,
             unpaid: false,
+            keep_blocks: None,
+            archive: false,
         }
     }
 }
@@ -265,11 +289,13 @@ impl NodeFolder {
     /// The configuration.
     ///
     /// # Errors
-    /// If it cannot be read, or has unknown or malformed entries.
+    /// If it cannot be read, or has unknown or malformed entries, or such as contradict each other.
     pub fn config(&self) -> Result<NodeConfig, FolderError> {
         let path = self.file("node.toml");
         let text = fs::read_to_string(&path).map_err(|source| self.failed("node.toml", source))?;
-        toml::from_str(&text).map_err(|error| FolderError::Config { path, why: error.message().to_owned() })
+        let config: Result<NodeConfig, _> = toml::from_str(&text);
+        let config = config.map_err(|error| error.message().to_owned()).and_then(NodeConfig::checked);
+        config.map_err(|why| FolderError::Config { path, why })
     }
 
     /// Where the enclave keeps its state.

@@ -3,8 +3,9 @@
 //! - [`Ledger`]: blocks and rows on disk, transactions that wait, blocks that are not yet decided.
 //! - [`validator`]: performs what the consensus engine decides, with the enclave's signatures.
 //! - [`peers`]: what validators send each other, on streams of their own.
-//! - [`sync`]: gets decided blocks from others.
-//! - [`answer`]: answers questions about the ledger.
+//! - [`sync`]: gets decided blocks from others; [`state_sync`] the state, where these are too many.
+//! - [`prune`]: lets go of old blocks.
+//! - [`answer`]: answers questions about the ledger, with what [`look_up`] finds and [`snapshots`] keep.
 //! - [`http`]: what the HTTP API asks.
 //! - [`duties`]: what the node tells the ledger by itself.
 //! - [`committees`]: which members keep pieces in which epoch.
@@ -15,11 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use holdfast_chain::{Chain, ChainError, Explorer, View};
+use holdfast_client::ledger::LedgerClient;
 use holdfast_client::network::Network;
 use holdfast_core::id::{NetworkId, NodeId};
 use holdfast_ledger::epoch::{Running, validators};
 use holdfast_ledger::execute::Executed;
-use holdfast_ledger::genesis::{Contents, ContentsError};
+use holdfast_ledger::genesis::{Contents, ContentsError, Founded};
 use holdfast_ledger::state::{RowsError, State};
 use holdfast_ledger::transaction::CheckedTransaction;
 use holdfast_net::Net;
@@ -30,7 +32,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::folder::NodeFolder;
+use crate::folder::{NodeConfig, NodeFolder};
 use crate::provider::blocking;
 use crate::trusted::Trusted;
 
@@ -43,6 +45,9 @@ pub(crate) mod log;
 mod look_up;
 pub(crate) mod peers;
 pub(crate) mod pool;
+mod prune;
+mod snapshots;
+mod state_sync;
 pub(crate) mod sync;
 pub(crate) mod validator;
 
@@ -51,6 +56,8 @@ use committees::Committees;
 use duties::Duties;
 use log::Log;
 use pool::Pool;
+use snapshots::Snapshots;
+use state_sync::{Folders, Needs};
 use validator::{Validator, Ways};
 
 /// Memory for pages of the ledger's databases.
@@ -76,6 +83,9 @@ pub enum LedgerError {
     /// The validators in a row.
     #[error("the ledger's validators cannot be used")]
     Validators(#[from] ValidatorsError),
+    /// Others cannot be asked.
+    #[error(transparent)]
+    Client(#[from] holdfast_client::ledger::LedgerError),
     /// The engine's log.
     #[error("could not use the engine's log")]
     Log(#[from] Box<redb::Error>),
@@ -121,7 +131,7 @@ async fn follow_addresses(network: Network, folder: PathBuf, stop: CancellationT
 /// Starts the tasks of a ledger.
 pub(crate) async fn start(
     around: Around,
-    folder: &NodeFolder,
+    (folder, config): (&NodeFolder, &NodeConfig),
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(), LedgerError> {
@@ -139,13 +149,17 @@ pub(crate) async fn start(
         }
         Err(error) => tracing::warn!(%error, "this node tells the ledger nothing by itself"),
     }
-    if let Some(listen) = folder.config().ok().and_then(|config| config.listen_api) {
+    if let Some(keep) = config.keep_blocks {
+        tasks.spawn(prune::run(ledger.clone(), keep, stop.clone()));
+    }
+    if let Some(listen) = config.listen_api {
         let noted = folder.file("api");
         http::start(ledger.clone(), gossip.clone(), listen, &noted, (tasks, stop)).await?;
     }
     tasks.spawn(answer::serve(ledger.clone(), net.clone(), gossip, tasks.clone(), stop.clone()));
     tasks.spawn(peers::receive(net.clone(), ledger.clone(), inbox, tasks.clone(), stop.clone()));
     tasks.spawn(follow_addresses(network.clone(), around.folder.clone(), stop.clone()));
+    tasks.spawn(snapshots::tidy(ledger.clone(), stop.clone()));
     tasks.spawn(look_up::keep_explored(ledger.clone(), stop.clone()));
     tasks.spawn(sync::run(ledger, net, network, node, hints, stop.clone()));
     let ways = Ways { behind, offences };
@@ -163,6 +177,7 @@ pub(crate) struct Ledger {
     explorer: Explorer,
     /// Whoever follows the blocks with the index holds this.
     exploring: Mutex<()>,
+    snapshots: Snapshots,
     pub(crate) pool: Pool,
     pub(crate) committees: Committees,
     tip: watch::Sender<Tip>,
@@ -182,12 +197,44 @@ pub(crate) struct Tip {
     pub(crate) validators: Arc<Validators>,
 }
 
+/// Opens the ledger in a node's folder; or begins it with the state of others, or as the network's folder says, if there is
+/// none yet, or if nobody keeps the blocks behind it. With `archive` it fetches all blocks that there are.
+pub(crate) async fn open(
+    folder: PathBuf,
+    net: &Net,
+    network: &Network,
+    network_folder: &Path,
+    (own, archive): (&NodeId, bool),
+) -> Result<Arc<Ledger>, LedgerError> {
+    let (contents, genesis) = (network_folder.join("ledger"), network.genesis.clone());
+    let found =
+        move || Ok::<_, LedgerError>(Contents::from_bytes(&std::fs::read(contents)?)?.found(&genesis)?);
+    let founded = Arc::new(blocking(found).await?);
+    let folders = Folders::of(&folder);
+    folders.settle()?;
+    let open = async || {
+        let (folder, network, founded) = (folder.clone(), network.clone(), founded.clone());
+        blocking(move || Ledger::open(&folder, &network, &founded).map(Arc::new)).await
+    };
+    let here = if folders.chain.exists() { Some(open().await?) } else { None };
+    if !archive {
+        let mut client = LedgerClient::new(net.clone(), network.clone())?;
+        let needs = Needs { last: here.as_ref().map(|ledger| ledger.tip().header.height) };
+        if state_sync::fetch(&mut client, own, needs, &folders, &founded).await {
+            drop(here);
+            folders.settle()?;
+            return open().await;
+        }
+    }
+    match here {
+        Some(ledger) => Ok(ledger),
+        None => open().await,
+    }
+}
+
 impl Ledger {
-    /// Opens the ledger in a node's folder, or begins it as the network's folder says.
-    pub(crate) fn open(folder: &Path, network: &Network, network_folder: &Path) -> Result<Self, LedgerError> {
-        let contents = Contents::from_bytes(&std::fs::read(network_folder.join("ledger"))?)?;
-        let founded = contents.found(&network.genesis)?;
-        let chain = Chain::open(&folder.join("chain"), CACHE_BYTES, &founded)?;
+    fn open(folder: &Path, network: &Network, founded: &Founded) -> Result<Self, LedgerError> {
+        let chain = Chain::open(&folder.join("chain"), CACHE_BYTES, founded)?;
         let view = chain.view()?;
         let tip = read_tip(&view, None)?;
         let committees = Committees::of_ledger(&view, &tip.running)?;
@@ -198,6 +245,7 @@ impl Ledger {
             bodies: Bodies::open(&folder.join("undecided"))?,
             explorer: Explorer::open(&folder.join("chain"), INDEX_CACHE_BYTES)?,
             exploring: Mutex::new(()),
+            snapshots: Snapshots::default(),
             pool: Pool::new(),
             committees,
             height: watch::Sender::new(tip.header.height),
@@ -228,6 +276,11 @@ impl Ledger {
         let view = self.view()?;
         let next = view.header().height.next().unwrap_or(view.header().height);
         Ok(view.first_block()?.unwrap_or(next))
+    }
+
+    /// Lets go of blocks below a height, some of them at once, and says from which on they are kept now.
+    fn prune(&self, below: Height) -> Result<Height, ChainError> {
+        self.chain.prune(below)
     }
 
     /// The last block.

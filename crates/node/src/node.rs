@@ -13,10 +13,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::folder::{FolderError, NodeConfig, NodeFolder};
 use crate::ledger::committees::Committees;
-use crate::ledger::{self, Around, Ledger, LedgerError};
+use crate::ledger::{self, Around, LedgerError};
 use crate::provider::members::Members;
 use crate::provider::pull::{Puller, Pulls};
-use crate::provider::{self, Provider, blocking};
+use crate::provider::{self, Provider};
 use crate::signer::Signer;
 use crate::trusted::{Trusted, TrustedError};
 use crate::upkeep;
@@ -81,10 +81,18 @@ pub async fn run(
     let network = Network::load(&network_folder)?;
     let trusted = Arc::new(Trusted::start(&folder.enclave())?);
     let node = trusted.identity().node;
+    let path = folder.file("peer.key");
+    let key = key::load_or_create(&path).map_err(|source| NodeError::Key { path, source })?;
+    let (net, listener) = listen(&folder, &key, &config).await?;
     let ledger = match network.genesis.ledger {
         Some(_) => {
-            let (path, network, from) = (folder.file("ledger"), network.clone(), network_folder.clone());
-            Some(Arc::new(blocking(move || Ledger::open(&path, &network, &from)).await?))
+            let path = folder.file("ledger");
+            let opened = ledger::open(path, &net, &network, &network_folder, (&node, config.archive));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                opened = opened => Some(opened?),
+            }
         }
         None if network.committee.place(&node).is_none() => return Err(NodeError::NotAMember { node }),
         None => None,
@@ -95,9 +103,6 @@ pub async fn run(
     };
     let signer = Signer::start(trusted.clone(), *network.id()).map_err(NodeError::Thread)?;
     let store = Store::open(&folder.file("store"), config.quota_bytes)?;
-    let path = folder.file("peer.key");
-    let key = key::load_or_create(&path).map_err(|source| NodeError::Key { path, source })?;
-    let (net, listener) = listen(&folder, &key, &config).await?;
 
     let usage = store.usage();
     tracing::info!(node = %node.short(), pieces = usage.pieces, bytes = usage.bytes, "serving");
@@ -110,7 +115,7 @@ pub async fn run(
     if let Some(ledger) = ledger {
         let (net, network, path) = (net.clone(), network.clone(), network_folder.clone());
         let around = Around { ledger, trusted, node, net, network, folder: path };
-        ledger::start(around, &folder, &tasks, &stop).await?;
+        ledger::start(around, (&folder, &config), &tasks, &stop).await?;
     }
     let puller = Puller::new(provider.clone(), net.clone(), network, network_folder);
     tasks.spawn(puller.run(wanted, stop.clone()));

@@ -5,7 +5,7 @@
 //! the limit that the request says. Specification: docs/spec/wire.md, "Chain".
 
 use holdfast_core::codec::{Bounded, Text};
-use holdfast_core::id::{Epoch, NetworkId};
+use holdfast_core::id::{Epoch, NetworkId, OrderId};
 use holdfast_core::tagged_enum;
 use holdfast_ledger::account::AccountId;
 use holdfast_ledger::receipt::{Event, EventPosition, Receipt};
@@ -24,6 +24,8 @@ pub const PROTOCOL: &str = "/holdfast/chain/1";
 pub const ROW_KEY_BYTES_MAX: usize = 128;
 /// Longest answer about a row: a committee record of 1,024 members, its proof, and changes of validators.
 pub const ROW_ANSWER_BYTES_MAX: usize = 4 << 20;
+/// Longest answer about a state: changes of validators and a header.
+pub const SNAPSHOT_ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Most blocks of one answer.
 pub const BLOCKS_MAX: usize = 256;
 /// Longest answer of blocks: one of the largest, or many small ones.
@@ -63,6 +65,15 @@ tagged_enum! {
         9 => Undecided(BlockHash),
         /// Put these transactions into blocks. Answered by how many will not be, or are known already.
         10 => SubmitMany(Bounded<Transaction, SUBMIT_MAX>),
+        /// Keep a state for me, given who is trusted already. Answered by [`SnapshotAnswer`] as data of at most
+        /// [`SNAPSHOT_ANSWER_BYTES_MAX`] bytes.
+        11 => Snapshot(ValidatorsId),
+        /// Rows of a state that is kept. Answered by a [`Chunk`](holdfast_ledger::chunk::Chunk) as data of at most
+        /// [`CHUNK_BYTES_MAX`](holdfast_ledger::chunk::CHUNK_BYTES_MAX) bytes, or by none if there are no more rows.
+        12 => Chunk(ChunkQuery),
+        /// Orders that an account made and that have not ended. Answered by [`OrderPage`] as data of at most
+        /// [`PAGE_BYTES_MAX`] bytes.
+        13 => Orders(OrdersQuery),
     }
 }
 
@@ -117,7 +128,7 @@ pub struct RowQuery {
     pub trusted: ValidatorsId,
 }
 
-/// A byte string that is no longer than a row's key may be.
+/// The key of a row: a byte string that is no longer than one may be.
 mod row_key {
     use serde::de::{Deserializer, Error};
     pub(super) use serde_bytes::serialize;
@@ -129,6 +140,58 @@ mod row_key {
             false => Err(D::Error::custom("no key of a row")),
         }
     }
+}
+
+/// The key of a row, or nothing, which stands before all of them.
+mod after_key {
+    use serde::de::{Deserializer, Error};
+    pub(super) use serde_bytes::serialize;
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
+        match bytes.len() <= super::ROW_KEY_BYTES_MAX {
+            true => Ok(bytes),
+            false => Err(D::Error::custom("no key of a row")),
+        }
+    }
+}
+
+/// The state that the node keeps, and why to believe its root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct SnapshotAnswer {
+    /// Changes of validators from those that are trusted to those of the header.
+    pub handovers: Bounded<Handover, HANDOVERS_MAX>,
+    /// The header of the block after which the state is. The node keeps it for as long as somebody fetches it, within
+    /// limits.
+    pub header: SignedHeader,
+}
+
+/// Which rows of a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct ChunkQuery {
+    /// The height of the state.
+    pub height: Height,
+    /// Table number and key of the last row that is there already; empty for the first rows.
+    #[serde(with = "after_key")]
+    pub after: Vec<u8>,
+}
+
+/// Whose orders, behind which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct OrdersQuery {
+    /// The account.
+    pub account: AccountId,
+    /// Behind this one; null for the first.
+    pub after: Option<OrderId>,
+}
+
+/// A page of orders, ascending by id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct OrderPage {
+    /// Those of this page.
+    pub orders: Bounded<OrderId, PAGE_MAX>,
+    /// What to give as `after` for more; null if there are none. A page may be empty and yet not the last.
+    pub next: Option<OrderId>,
 }
 
 /// A row and why to believe it.

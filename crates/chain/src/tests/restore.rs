@@ -44,7 +44,9 @@ fn a_restored_ledger_goes_on_where_the_other_is() {
     world.chain.commit(&next_block, b"").unwrap();
     let mut restore = Restore::begin(&world.target, CACHE_BYTES, view.header().clone()).unwrap();
     chunks.try_for_each(|chunk| restore.take(&chunk.unwrap().to_bytes())).unwrap();
-    restore.finish(&founded(1), b"it is final").unwrap();
+    let earlier =
+        [3, 7].map(|height| (view.header_at(Height(height)).unwrap().unwrap(), b"so is it".to_vec()));
+    restore.finish(&founded(1), &earlier, b"it is final").unwrap();
 
     let restored = Chain::open(&world.target, CACHE_BYTES, &founded(1)).unwrap();
     let copy = restored.view().unwrap();
@@ -53,7 +55,9 @@ fn a_restored_ledger_goes_on_where_the_other_is() {
     assert_eq!(copy.finality_at(Height(9)).unwrap().as_deref(), Some(&b"it is final"[..]));
     assert_eq!(copy.header_at(Height(0)).unwrap(), Some(founded(1).header));
     for height in (1..9).map(Height) {
-        assert_eq!(copy.header_at(height).unwrap(), None);
+        let known = earlier.iter().find(|(header, _)| header.height == height);
+        assert_eq!(copy.header_at(height).unwrap().as_ref(), known.map(|(header, _)| header));
+        assert_eq!(copy.finality_at(height).unwrap().as_ref(), known.map(|(_, finality)| finality));
         assert_eq!(copy.block_at(height).unwrap(), None);
     }
     assert_eq!(copy.block_at(Height(9)).unwrap(), None);
@@ -90,7 +94,7 @@ fn lies_leave_nothing() {
     for lie in lies {
         let mut restore = Restore::begin(&world.target, CACHE_BYTES, header.clone()).unwrap();
         lie.iter().for_each(|chunk| restore.take(chunk).unwrap());
-        let refused = restore.finish(&founded(1), b"");
+        let refused = restore.finish(&founded(1), &[], b"");
         assert!(matches!(refused, Err(RestoreError::Root { height: Height(4) })));
         nothing_is_there(&world);
     }
@@ -111,7 +115,7 @@ fn chunks_that_are_none_or_out_of_order_are_refused_and_others_go_on() {
         assert!(matches!(restore.take(garbage), Err(RestoreError::Chunk(_))));
     }
     honest[2..].iter().for_each(|chunk| restore.take(chunk).unwrap());
-    restore.finish(&founded(1), b"").unwrap();
+    restore.finish(&founded(1), &[], b"").unwrap();
     assert_eq!(
         Chain::open(&world.target, CACHE_BYTES, &founded(1)).unwrap().view().unwrap().header(),
         view.header()
@@ -140,7 +144,7 @@ fn an_interrupted_restore_is_no_ledger_and_can_begin_again() {
         restore.take(chunk).unwrap();
         restore.write().unwrap();
     }
-    restore.finish(&founded(1), b"").unwrap();
+    restore.finish(&founded(1), &[], b"").unwrap();
     let copy = Chain::open(&world.target, CACHE_BYTES, &founded(1)).unwrap().view().unwrap();
     assert_eq!(small_chunks(&copy), honest);
 }

@@ -96,7 +96,7 @@ impl Networks for Local {
 
     async fn start(&self, folder: &Path) -> Result<Nodes, BenchError> {
         let failed = |failure: Failure| BenchError::Network(failure.message);
-        net::make_local(NODES, folder, QUOTA).map_err(failed)?;
+        net::make_local(NODES, folder, QUOTA, net::Speed::default()).map_err(failed)?;
         let nodes = Stopping(supervisor::start_all(folder, Lifetime::Bound).map_err(failed)?);
         net::check_serving(folder).await.map_err(failed)?;
         Ok(Nodes(nodes))

@@ -82,7 +82,7 @@ impl Demo<'_> {
                 "starting a network of {NODES} providers, each two processes: host and enclave; they also decide about a ledger"
             ),
         );
-        net::make_local(NODES, &self.dir, QUOTA)?;
+        net::make_local(NODES, &self.dir, QUOTA, net::Speed::default())?;
         nodes.0 = supervisor::start_all(&self.dir, Lifetime::Bound)?;
         net::check_serving(&self.dir).await?;
         let network = Network::load(&self.dir)?;

@@ -27,6 +27,8 @@ use crate::supervisor::{self, Lifetime, Stopping};
 
 mod devnet;
 
+pub(super) use devnet::Speed;
+
 /// Nodes of a new network on one machine, unless told otherwise: as many as the default profile has slots.
 const LOCAL_NODES: u16 = 4;
 /// Most nodes of a network on one machine.
@@ -38,14 +40,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
-        NetCommand::Up { nodes, dir, quota } => {
+        NetCommand::Up { nodes, dir, quota, block, epoch } => {
             if common.dry_run {
                 let nodes = count(nodes, &dir)?;
                 let text = format!("would run {nodes} nodes in {}", dir.display());
                 output.result(&text, "net-plan", json!({"nodes": nodes, "dir": dir}));
                 return Ok(());
             }
-            up(nodes, &dir, quota, output).await
+            let named = block.or(epoch).is_some();
+            let speed = Speed::of(block, epoch)?;
+            up(nodes, &dir, (quota, speed, named), output).await
         }
         NetCommand::Down { dir } => {
             if common.dry_run {
@@ -90,9 +94,21 @@ pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -
 }
 
 /// Starts a network on this machine, made new if there is none, and returns when all its nodes serve.
-async fn up(nodes: Option<u16>, dir: &Path, quota: u64, output: &Output) -> Result<(), Failure> {
+async fn up(
+    nodes: Option<u16>,
+    dir: &Path,
+    (quota, speed, named): (u64, Speed, bool),
+    output: &Output,
+) -> Result<(), Failure> {
     let count = count(nodes, dir)?;
     if dir.join("genesis.proofs").exists() {
+        if named {
+            let message = format!(
+                "{} holds a network already, whose blocks and epochs stay as they are; leave out --block and --epoch",
+                dir.display()
+            );
+            return Err(Failure::new(Exit::Conflict, "net.exists", message));
+        }
         let there = supervisor::node_folders(dir)?;
         if there.len() != usize::from(count) {
             let message = format!(
@@ -116,7 +132,7 @@ async fn up(nodes: Option<u16>, dir: &Path, quota: u64, output: &Output) -> Resu
             }
         }
     } else {
-        make_local(count, dir, quota)?;
+        make_local(count, dir, quota, speed)?;
     }
     let mut nodes = Stopping(supervisor::start_all(dir, Lifetime::Detached)?);
     check_serving(dir).await?;
@@ -175,7 +191,7 @@ async fn wait_for_block(mut ledger: LedgerClient) -> Result<(), Failure> {
 }
 
 /// Makes a network of `count` nodes that all lie in one folder.
-pub(super) fn make_local(count: u16, dir: &Path, quota: u64) -> Result<(), Failure> {
+pub(super) fn make_local(count: u16, dir: &Path, quota: u64, speed: Speed) -> Result<(), Failure> {
     if !(1..=LOCAL_NODES_MAX).contains(&count) {
         let message = format!("--nodes takes 1 to {LOCAL_NODES_MAX}");
         return Err(Failure::new(Exit::Usage, "net.nodes", message));
@@ -203,8 +219,8 @@ pub(super) fn make_local(count: u16, dir: &Path, quota: u64) -> Result<(), Failu
     let copies = count.min(4);
     let profile = Profile::copies(copies).expect("between one and four");
     let contents = devnet::contents(dir, &folders, profile)?;
-    let ledger = Some(devnet::part(&contents));
-    let genesis = genesis("local", members, &[copies], devnet::EPOCH_SECONDS, ledger)?;
+    let ledger = Some(devnet::part(&contents, speed));
+    let genesis = genesis("local", members, &[copies], speed.epoch_seconds, ledger)?;
     write(&dir.join("ledger"), &contents.to_bytes())?;
     write(&dir.join("genesis"), &genesis.to_bytes())?;
     // Relative to the node's folder, so that the whole network can be moved.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers outside of test functions are test code as well
 
 mod bad_input;
+mod begin;
 mod bench;
 mod cert;
 mod chain;

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use holdfast_client::network::{Network, PeerEntry, Peers};
 use holdfast_core::block::BlockId;
@@ -315,11 +316,20 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
+/// Waits for a state that many blocks bring, for at most 5 minutes, and leaves the processor to whoever makes them.
+pub(crate) fn wait_for_blocks(what: &str, state: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while !state() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Waits for a state, for at most 20 seconds.
 pub(crate) fn wait_until(what: &str, state: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while !state() {
-        assert!(std::time::Instant::now() < deadline, "waited in vain until {what}");
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::yield_now();
     }
 }

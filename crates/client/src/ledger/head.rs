@@ -25,6 +25,14 @@ pub struct Head {
     pub took: Duration,
 }
 
+/// What following took so far.
+#[derive(Default)]
+struct Spent {
+    bytes: usize,
+    handovers: usize,
+    took: Duration,
+}
+
 /// What a member showed.
 enum Shown {
     /// A header that those decided on who are trusted.
@@ -41,44 +49,60 @@ impl LedgerClient {
     /// If nobody gives an answer that holds.
     pub async fn head(&mut self) -> Result<Head, LedgerError> {
         let asker = self.asker.clone();
-        let trusted = self.light.validators().id();
         let key = RowKey::new(Running::TABLE, &[]);
-        let row = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
-        let ask = async |place| {
-            let signed = match asker.ask(place, &ChainRequest::Header(None)).await? {
-                ChainReply::Header(Some(signed)) => signed,
-                ChainReply::Header(None) => return Err(AnswerError::Missing),
-                other => return Err(unexpected(other)),
+        let mut spent = Spent::default();
+        loop {
+            let trusted = self.light.validators().id();
+            let row = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
+            let ask = async |place| {
+                let signed = match asker.ask(place, &ChainRequest::Header(None)).await? {
+                    ChainReply::Header(Some(signed)) => signed,
+                    ChainReply::Header(None) => return Err(AnswerError::Missing),
+                    other => return Err(unexpected(other)),
+                };
+                if signed.header.validators == trusted {
+                    return Ok(Shown::Header(Box::new(signed)));
+                }
+                let answer = asker.data(place, &row, ROW_ANSWER_BYTES_MAX).await?;
+                Ok(Shown::Row(Box::new(answer)))
             };
-            if signed.header.validators == trusted {
-                return Ok(Shown::Header(Box::new(signed)));
-            }
-            let answer = asker.data(place, &row, ROW_ANSWER_BYTES_MAX).await?;
-            Ok(Shown::Row(Box::new(answer)))
-        };
-        let head = first_of(asker.places(self.first), ask, |shown| self.judge_head(&key, shown)).await;
-        let (place, head) = head.map_err(|error| self.nobody(error))?;
-        self.first = place;
-        Ok(head)
-    }
-
-    fn judge_head(&mut self, key: &RowKey, shown: Shown) -> Result<Head, AnswerError> {
-        match shown {
-            Shown::Header(signed) => {
-                let bytes = codec::encode(&*signed).len();
-                let started = Instant::now();
-                let header = self.light.check(*signed)?;
-                let took = started.elapsed();
-                self.is_young(&header)?;
-                Ok(Head { header, bytes, handovers: 0, took })
-            }
-            Shown::Row(answer) => {
-                let (bytes, handovers) = (codec::encode(&*answer).len(), answer.handovers.len());
-                let started = Instant::now();
-                let (_, header) = self.judge(key, *answer)?;
-                Ok(Head { header, bytes, handovers, took: started.elapsed() })
+            let places = asker.places(self.first);
+            let judge = |shown| self.judge_head(&key, shown, &mut spent);
+            let head = first_of(places, ask, judge).await;
+            let (place, head) = head.map_err(|error| self.nobody(error))?;
+            self.first = place;
+            if let Some(header) = head {
+                let Spent { bytes, handovers, took } = spent;
+                return Ok(Head { header, bytes, handovers, took });
             }
         }
+    }
+
+    /// The header, or `None` if there are changes of validators still to come.
+    fn judge_head(
+        &mut self,
+        key: &RowKey,
+        shown: Shown,
+        spent: &mut Spent,
+    ) -> Result<Option<FinalHeader>, AnswerError> {
+        let started;
+        let header = match shown {
+            Shown::Header(signed) => {
+                spent.bytes += codec::encode(&*signed).len();
+                started = Instant::now();
+                let header = self.light.check(*signed)?;
+                self.is_young(&header)?;
+                Some(header)
+            }
+            Shown::Row(answer) => {
+                spent.bytes += codec::encode(&*answer).len();
+                spent.handovers += answer.handovers.len();
+                started = Instant::now();
+                self.judge(key, *answer)?.map(|(_, header)| header)
+            }
+        };
+        spent.took += started.elapsed();
+        Ok(header)
     }
 
     /// Checks a header of any height that was decided by validators whom this client knows: those of genesis, those of

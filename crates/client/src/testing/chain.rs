@@ -14,8 +14,9 @@ use holdfast_ledger::epoch::{Running, validators};
 use holdfast_ledger::params::Params;
 use holdfast_ledger::receipt::{EventPosition, Receipt};
 use holdfast_ledger::state::{RowKey, Rows};
+use holdfast_ledger::storage::{Order, order_id};
 use holdfast_ledger::testing::TestChain;
-use holdfast_ledger::transaction::{CheckedTransaction, Transaction, TransactionId};
+use holdfast_ledger::transaction::{CheckedTransaction, Payload, Transaction, TransactionId};
 use holdfast_ledger::tree;
 use holdfast_net::frames::split;
 use holdfast_net::{Net, Stream};
@@ -25,7 +26,7 @@ use holdfast_proofs::validators::Validators;
 use holdfast_proofs::vote::{Finality, Step, Vote};
 use holdfast_protocol::chain::{
     BlockAnswer, Blocks, ChainReply, ChainRequest, ChainStatus, EventPage, HistoryEntry, HistoryPage,
-    HistoryQuery, PAGE_MAX, PROTOCOL, PlacedEvent, RowAnswer, TransactionState,
+    HistoryQuery, OrderPage, OrdersQuery, PAGE_MAX, PROTOCOL, PlacedEvent, RowAnswer, TransactionState,
 };
 use serde_bytes::ByteBuf;
 
@@ -178,9 +179,10 @@ impl StubChain {
                 ChainReply::Header(at(height).and_then(|at| self.headers.get(at)).cloned())
             }
             ChainRequest::Submit(transaction) => self.submit(transaction),
-            ChainRequest::SubmitMany(_) | ChainRequest::Undecided(_) => {
-                ChainReply::Unavailable(Text::cut("only validators ask that"))
-            }
+            ChainRequest::SubmitMany(_)
+            | ChainRequest::Undecided(_)
+            | ChainRequest::Snapshot(_)
+            | ChainRequest::Chunk(_) => ChainReply::Unavailable(Text::cut("only nodes ask that")),
             ChainRequest::Transaction(id) => {
                 let waits = || self.waiting.iter().any(|waiting| waiting.id() == id);
                 let state = match self.receipts.get(&id) {
@@ -206,6 +208,17 @@ impl StubChain {
                     None => from,
                 };
                 return data(&EventPage { events: Bounded::new(events).unwrap(), next });
+            }
+            ChainRequest::Orders(OrdersQuery { account, after }) => {
+                let made = self.history.iter().filter(|entry| {
+                    entry.transaction.body.sender == account
+                        && matches!(entry.transaction.body.payload, Payload::PlaceOrder(_))
+                });
+                let mut orders: Vec<_> = made.map(|entry| order_id(entry.receipt.transaction)).collect();
+                orders.retain(|id| after.is_none_or(|after| *id > after));
+                orders.retain(|id| Order::get(&self.chain.state(), id).unwrap().is_some());
+                orders.sort();
+                return data(&OrderPage { orders: Bounded::new(orders).unwrap(), next: None });
             }
             ChainRequest::History(HistoryQuery { account, before }) => {
                 let own = self.history.iter().rev().filter(|entry| {

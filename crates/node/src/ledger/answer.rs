@@ -1,12 +1,13 @@
 //! Answers questions about the ledger.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use holdfast_chain::View;
 use holdfast_core::codec::{self, Bounded, Text};
 use holdfast_core::explain;
 use holdfast_core::frame::DATA_BYTES_MAX;
+use holdfast_ledger::chunk::Chunk;
 use holdfast_ledger::epoch::validators_after;
 use holdfast_ledger::state::{RowKey, Rows, State};
 use holdfast_ledger::transaction::Transaction;
@@ -19,7 +20,7 @@ use holdfast_proofs::validators::ValidatorsId;
 use holdfast_proofs::vote::Finality;
 use holdfast_protocol::chain::{
     self, BLOCKS_BYTES_MAX, BLOCKS_MAX, BlockAnswer, Blocks, BlocksQuery, ChainReply, ChainRequest,
-    ChainStatus, HANDOVERS_MAX, RowAnswer, RowQuery,
+    ChainStatus, ChunkQuery, HANDOVERS_MAX, RowAnswer, RowQuery, SnapshotAnswer,
 };
 use serde::Serialize;
 use serde_bytes::ByteBuf;
@@ -55,6 +56,8 @@ pub(super) enum AnswerError {
     Validators,
     #[error("that is not kept here")]
     Absent,
+    #[error("too many states are kept for others already; ask again later")]
+    Busy,
 }
 
 /// A reply: a message, or data that follow one.
@@ -186,8 +189,29 @@ fn answer(ledger: &Ledger, request: ChainRequest) -> Result<Reply, AnswerError> 
         }
         ChainRequest::Events(from) => data(&look_up::events(&ledger.view()?, from)?),
         ChainRequest::History(query) => data(&look_up::history(ledger, &ledger.view()?, query)?),
+        ChainRequest::Orders(query) => data(&look_up::orders(ledger, &ledger.view()?, query)?),
+        ChainRequest::Snapshot(trusted) => data(&snapshot(ledger, &trusted)?),
+        ChainRequest::Chunk(query) => Reply::Data(chunk(ledger, &query)?),
         ChainRequest::Submit(_) | ChainRequest::SubmitMany(_) => return Err(AnswerError::Absent),
     })
+}
+
+/// The state that is kept for whoever begins now.
+fn snapshot(ledger: &Ledger, trusted: &ValidatorsId) -> Result<SnapshotAnswer, AnswerError> {
+    let view = ledger.snapshots.newest(Instant::now(), || ledger.view())?.ok_or(AnswerError::Busy)?;
+    let header = signed_header(&view, view.header().height)?.ok_or(AnswerError::NoBlock)?;
+    Ok(SnapshotAnswer { handovers: handovers(&view, trusted)?, header })
+}
+
+/// The next rows of a state that is kept; no byte if there are no more.
+fn chunk(ledger: &Ledger, query: &ChunkQuery) -> Result<Vec<u8>, AnswerError> {
+    let view = ledger.snapshots.at(Instant::now(), query.height).ok_or(AnswerError::Absent)?;
+    let after = match query.after.is_empty() {
+        true => None,
+        false => Some(RowKey::from_bytes(query.after.clone()).ok_or(AnswerError::Absent)?),
+    };
+    let chunk = Chunk::fill(&*view, after.as_ref())?;
+    Ok(chunk.map(|chunk| chunk.to_bytes()).unwrap_or_default())
 }
 
 fn data(value: &impl Serialize) -> Reply {

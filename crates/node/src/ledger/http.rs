@@ -158,7 +158,9 @@ impl LedgerSource for Api {
 
     fn block(&self, height: Height) -> Result<Option<Block>, SourceError> {
         let view = self.view()?;
-        let Some(header) = view.header_at(height).map_err(local)? else { return Ok(None) };
+        let Some(header) = view.header_at(height).map_err(local)? else {
+            return if height > view.header().height { Ok(None) } else { Err(self.pruned()) };
+        };
         let transactions = match height {
             Height(0) => Vec::new(),
             _ => Self::transactions(&view, height)?.ok_or_else(|| self.pruned())?,

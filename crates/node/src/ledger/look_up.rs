@@ -6,11 +6,13 @@ use holdfast_chain::{ChainError, Explorer, Place, View};
 use holdfast_core::codec::{self, Bounded};
 use holdfast_ledger::block::Block;
 use holdfast_ledger::receipt::EventPosition;
+use holdfast_ledger::state::State;
+use holdfast_ledger::storage::Order;
 use holdfast_ledger::transaction::TransactionId;
 use holdfast_proofs::header::Height;
 use holdfast_protocol::chain::{
-    EventPage, HistoryEntry, HistoryPage, HistoryQuery, PAGE_BYTES_MAX, PAGE_MAX, PlacedEvent,
-    TransactionState,
+    EventPage, HistoryEntry, HistoryPage, HistoryQuery, OrderPage, OrdersQuery, PAGE_BYTES_MAX, PAGE_MAX,
+    PlacedEvent, TransactionState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -151,6 +153,20 @@ pub(super) fn history(ledger: &Ledger, view: &View, query: HistoryQuery) -> Resu
         read = Some(position);
     }
     Ok(HistoryPage { entries: Bounded::new(entries).expect("counted"), next })
+}
+
+/// Orders of an account that have not ended.
+pub(super) fn orders(ledger: &Ledger, view: &View, query: OrdersQuery) -> Result<OrderPage, AnswerError> {
+    let ids = ledger.explored(view)?.orders(&query.account, query.after.as_ref(), PAGE_MAX)?;
+    let next = ids.last().filter(|_| ids.len() == PAGE_MAX).copied();
+    let state = State::over(view);
+    let mut orders = Vec::new();
+    for id in ids {
+        if Order::get(&state, &id)?.is_some() {
+            orders.push(id);
+        }
+    }
+    Ok(OrderPage { orders: Bounded::new(orders).expect("counted"), next })
 }
 
 /// A transaction's place among those of its block.

@@ -20,6 +20,7 @@ use holdfast_protocol::chain::{BLOCKS_MAX, BlockAnswer, BlocksQuery};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::state_sync::{self, Needs};
 use super::{Ledger, LedgerError};
 use crate::provider::blocking;
 
@@ -83,13 +84,23 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            result = work => if let Err(error) = result {
-                tracing::debug!(why = explain(&error), "could not sync blocks");
-            } else {
-                ledger.set_behind(false);
+            result = work => match result {
+                Ok(Reached::All) => ledger.set_behind(false),
+                Ok(Reached::Gap) => tracing::error!(
+                    "nobody who answers keeps the next block; start this node again, and it fetches the state instead"
+                ),
+                Err(error) => tracing::debug!(why = explain(&error), "could not sync blocks"),
             },
         }
     }
+}
+
+/// How syncing ended.
+enum Reached {
+    /// Nobody has more.
+    All,
+    /// Others have more, but not the next one.
+    Gap,
 }
 
 /// Takes blocks of one node after the other, until nobody has more.
@@ -98,7 +109,7 @@ async fn catch_up(
     client: &LedgerClient,
     from: &mut usize,
     own: &NodeId,
-) -> Result<(), SyncError> {
+) -> Result<Reached, SyncError> {
     let members = client.network().committee.members();
     let mut failure = None;
     for turn in 0..members.len() {
@@ -132,11 +143,16 @@ async fn catch_up(
         }
         if gained {
             *from = place;
-            return Ok(());
+            return Ok(Reached::All);
         }
     }
     *from += 1;
-    failure.map_or(Ok(()), Err)
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let needs = Needs { last: Some(ledger.tip().header.height) };
+    let gap = ledger.is_behind() && state_sync::without_blocks(client, own, needs).await.is_some();
+    Ok(if gap { Reached::Gap } else { Reached::All })
 }
 
 /// Takes blocks, each of which follows the one before.

@@ -124,6 +124,13 @@ fn questions_have_these_bytes() {
     check(&ChainRequest::Undecided(BlockHash::new(TWO)), &["8209", &two()]);
     let many = Bounded::new(vec![transaction(), transaction()]).unwrap();
     check(&ChainRequest::SubmitMany(many), &["820a", "82", &transaction_bytes(), &transaction_bytes()]);
+    check(&ChainRequest::Snapshot(ValidatorsId::new(TWO)), &["820b", &two()]);
+    let chunk = |after| ChainRequest::Chunk(ChunkQuery { height: Height(300), after });
+    check(&chunk(vec![]), &["820c", "82", "19012c", "40"]);
+    check(&chunk(vec![1, 7]), &["820c", "82", "19012c", "420107"]);
+    let orders = |after| ChainRequest::Orders(OrdersQuery { account: account(), after });
+    check(&orders(None), &["820d", "82", &two(), "f6"]);
+    check(&orders(Some(OrderId::new(TWO))), &["820d", "82", &two(), &two()]);
 }
 
 #[test]
@@ -159,6 +166,9 @@ fn data_have_these_bytes() {
         Validator { node: NodeId::new(TWO), bls: bls::PublicKeyBytes::new([2; 96]), weight: Weight::ONE };
     let handover = Handover { last: signed(), next: ValidatorSet::new(vec![next]).unwrap() };
     let next_bytes = ["81", "81", "83", &two(), "5860", &"02".repeat(96), "01"].concat();
+    let handovers = Bounded::new(vec![handover.clone()]).unwrap();
+    let snapshot = SnapshotAnswer { handovers, header: signed() };
+    check(&snapshot, &["82", "81", "82", &signed_bytes(), &next_bytes, &signed_bytes()]);
     let answer = RowAnswer {
         handovers: Bounded::new(vec![handover]).unwrap(),
         header: signed(),
@@ -180,6 +190,10 @@ fn data_have_these_bytes() {
     let amount = format!("50{}05", "00".repeat(15));
     check(&page, &["82", "81", "82", AT_BYTES, "8209", "82", &two(), &amount, AT_BYTES]);
 
+    let orders = |next| OrderPage { orders: Bounded::new(vec![OrderId::new(TWO)]).unwrap(), next };
+    check(&orders(None), &["82", "81", &two(), "f6"]);
+    check(&orders(Some(OrderId::new(TWO))), &["82", "81", &two(), &two()]);
+
     let entry = HistoryEntry { position: AT, transaction: transaction(), receipt: receipt() };
     let page = HistoryPage { entries: Bounded::new(vec![entry]).unwrap(), next: Some(AT) };
     check(&page, &["82", "81", "83", AT_BYTES, &transaction_bytes(), &receipt_bytes(), AT_BYTES]);
@@ -193,6 +207,10 @@ fn limits_are_kept() {
     for (key, fits) in [(0, false), (1, true), (ROW_KEY_BYTES_MAX, true), (ROW_KEY_BYTES_MAX + 1, false)] {
         assert_eq!(reads(&row(key)), fits, "a key of {key} bytes");
     }
+    for (key, fits) in [(0, true), (ROW_KEY_BYTES_MAX, true), (ROW_KEY_BYTES_MAX + 1, false)] {
+        let chunk = encode(&(12, (Height(1), ByteBuf::from(vec![7; key]))));
+        assert_eq!(reads(&chunk), fits, "a key of {key} bytes");
+    }
     let many = |count: usize| encode(&(10, vec![transaction(); count]));
     assert!(reads(&many(SUBMIT_MAX)) && !reads(&many(SUBMIT_MAX + 1)));
     let blocks = |count: usize| encode(&[vec![(ByteBuf::new(), ByteBuf::new()); count]]);
@@ -202,7 +220,7 @@ fn limits_are_kept() {
         |count: usize| encode(&(vec![(AT, transaction(), receipt()); count], None::<EventPosition>));
     assert!(decode::<HistoryPage>(&history(PAGE_MAX), PAGE_BYTES_MAX).is_ok());
     assert!(decode::<HistoryPage>(&history(PAGE_MAX + 1), PAGE_BYTES_MAX).is_err());
-    for number in [0, 11, 255] {
+    for number in [0, 14, 255] {
         assert!(!reads(&encode(&(number, ()))), "question {number}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use holdfast_client::keystore::AccountKey;
 use holdfast_core::codec::Bounded;
@@ -11,15 +12,47 @@ use holdfast_ledger::genesis::{Allotment, Contents, Owner};
 use holdfast_ledger::params::Params;
 use holdfast_ledger::units::FFG;
 use holdfast_node::folder::{NodeConfig, NodeFolder};
-use holdfast_proofs::genesis::{Authority, LedgerPart, Weight};
+use holdfast_proofs::genesis::{Authority, BLOCK_MS_MAX, LedgerPart, Weight};
 use holdfast_proofs::profile::Profile;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
-/// Seconds of an epoch, so that people see epochs change.
-pub(super) const EPOCH_SECONDS: u64 = 60;
-/// Time from block to block.
-const BLOCK_MS: u32 = 1000;
+/// How fast a network on one machine goes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::commands) struct Speed {
+    /// Seconds of an epoch.
+    pub(super) epoch_seconds: u64,
+    /// Time from block to block.
+    block_ms: u32,
+}
+
+impl Default for Speed {
+    /// Blocks that nobody waits for, and epochs that people see change.
+    fn default() -> Self {
+        Self { epoch_seconds: 60, block_ms: 1000 }
+    }
+}
+
+impl Speed {
+    /// The default, but for what is named.
+    pub(super) fn of(block: Option<Duration>, epoch: Option<Duration>) -> Result<Self, Failure> {
+        let usage = |message: String| Failure::new(Exit::Usage, "net.speed", message);
+        let mut speed = Self::default();
+        if let Some(block) = block {
+            let known = u32::try_from(block.as_millis()).ok().filter(|ms| (1..=BLOCK_MS_MAX).contains(ms));
+            speed.block_ms =
+                known.ok_or_else(|| usage(format!("--block takes 1ms to {}s", BLOCK_MS_MAX / 1000)))?;
+        }
+        if let Some(epoch) = epoch {
+            if epoch.as_secs() == 0 || epoch.subsec_millis() != 0 {
+                return Err(usage("--epoch takes whole seconds, at least one".to_owned()));
+            }
+            speed.epoch_seconds = epoch.as_secs();
+        }
+        Ok(speed)
+    }
+}
+
 /// What the faucet has.
 const FAUCET: Amount = Amount(10_000_000 * FFG.0);
 /// What the owner of each node has, for fees of what a node reports.
@@ -56,11 +89,11 @@ pub(super) fn node_config() -> NodeConfig {
 }
 
 /// What genesis holds of it.
-pub(super) fn part(contents: &Contents) -> LedgerPart {
+pub(super) fn part(contents: &Contents, speed: Speed) -> LedgerPart {
     let authority = |owner: &Owner| Authority { node: owner.node, weight: Weight::ONE };
     let authorities = contents.owners.iter().map(authority).collect();
     LedgerPart {
-        block_ms: BLOCK_MS,
+        block_ms: speed.block_ms,
         authorities: Bounded::new(authorities).expect("few nodes"),
         contents: contents.hash(),
     }

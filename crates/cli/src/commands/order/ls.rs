@@ -1,5 +1,5 @@
-//! `order ls`: orders of an account. The ledger has no list of them, so they are found in this machine's journal and in the
-//! account's transactions, as one node lists them; what each of them is now is proven.
+//! `order ls`: orders of an account. The ledger's state has no list of them, so they are found in this machine's journal and
+//! in the list of one node; what each of them is now is proven.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,8 @@ use holdfast_client::ledger::LedgerClient;
 use holdfast_client::order::Record;
 use holdfast_core::id::OrderId;
 use holdfast_ledger::account::AccountId;
-use holdfast_ledger::storage::{Order, order_id};
-use holdfast_ledger::transaction::Payload;
-use holdfast_protocol::chain::HistoryQuery;
+use holdfast_ledger::storage::Order;
+use holdfast_protocol::chain::OrdersQuery;
 use serde_json::json;
 
 use super::{epoch_words, journal, object, state};
@@ -21,7 +20,7 @@ use crate::commands::{ls::aligned, online};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Pages of an account's history that are searched: some ten thousand transactions.
+/// Pages of a node's list that are asked for: some sixteen thousand orders.
 const PAGES_MAX: usize = 64;
 
 #[derive(Debug, Args)]
@@ -88,25 +87,21 @@ pub(super) async fn run(args: &LsArgs, common: &Common, output: &Output) -> Resu
     Ok(())
 }
 
-/// Orders that the account made, as its transactions say.
+/// Orders that the account made, as one node lists them.
 async fn ordered(
     ledger: &LedgerClient,
     account: AccountId,
     output: &Output,
 ) -> Result<Vec<OrderId>, Failure> {
-    let (mut orders, mut before) = (Vec::new(), None);
+    let (mut orders, mut after) = (Vec::new(), None);
     for _ in 0..PAGES_MAX {
-        let page = ledger.history(HistoryQuery { account, before }).await?;
-        let made = page.entries.iter().filter(|entry| {
-            let Payload::PlaceOrder(_) = &entry.transaction.body.payload else { return false };
-            entry.transaction.body.sender == account && entry.receipt.failure.is_none()
-        });
-        orders.extend(made.map(|entry| order_id(entry.receipt.transaction)));
-        before = page.next;
-        if before.is_none() {
+        let page = ledger.orders(OrdersQuery { account, after }).await?;
+        orders.extend(page.orders.into_inner());
+        after = page.next;
+        if after.is_none() {
             return Ok(orders);
         }
     }
-    output.note("the account has many transactions; orders before those that were looked at are not listed");
+    output.note("the account has more orders; only the first of them are listed");
     Ok(orders)
 }

@@ -1,0 +1,188 @@
+//! Beginning with the state of others: a node that has no ledger yet, or one that ends before the oldest block that anybody
+//! keeps, fetches the rows after a recent block instead of executing all blocks.
+//!
+//! Nobody is believed: the block is final by validators to whom the way from genesis is checked, and its header has the state
+//! root that all rows together must give. The ledger that was here stays until the new one is complete.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use holdfast_chain::{Restore, RestoreError};
+use holdfast_client::ledger::{AnswerError, LedgerClient};
+use holdfast_core::explain;
+use holdfast_core::id::NodeId;
+use holdfast_ledger::genesis::Founded;
+use holdfast_proofs::header::Height;
+use holdfast_proofs::light::SignedHeader;
+use holdfast_protocol::chain::{ChainStatus, ChunkQuery};
+
+use super::CACHE_BYTES;
+use crate::provider::blocking;
+
+/// A ledger that is so many blocks behind is executed block by block, which also gives the node these blocks.
+pub(super) const BLOCKS_MIN: u64 = 1024;
+/// How long nodes are asked how far they are.
+const STATUS_WINDOW: Duration = Duration::from_secs(5);
+/// A state of more bytes is taken for the word of somebody who has none.
+const STATE_BYTES_MAX: u64 = 256 << 30;
+/// How much is fetched between two lines of the log.
+const TELL_BYTES: u64 = 256 << 20;
+
+/// Why a state was not fetched from a node.
+#[derive(Debug, thiserror::Error)]
+enum StateError {
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error("its rows do not end")]
+    Endless,
+    #[error("its state is of block {found}, which is not new here")]
+    Old { found: Height },
+}
+
+/// Which blocks a node needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs {
+    /// The last block that is here; none if there is no ledger here.
+    pub(super) last: Option<Height>,
+}
+
+impl Needs {
+    /// Whether a node that is so far has what is needed block by block; `None` if it is not ahead.
+    fn has_blocks(&self, status: &ChainStatus) -> Option<bool> {
+        let next = self.last.unwrap_or_default().0 + 1;
+        if status.height.0 < next {
+            return None;
+        }
+        let few = self.last.is_some() || status.height.0 - next < BLOCKS_MIN;
+        Some(few && status.earliest.0 <= next)
+    }
+}
+
+/// The folders of a node's ledger.
+pub(super) struct Folders {
+    /// The ledger.
+    pub(super) chain: PathBuf,
+    /// One that is complete, and is to take its place.
+    synced: PathBuf,
+    /// What it replaces.
+    old: PathBuf,
+}
+
+impl Folders {
+    pub(super) fn of(folder: &Path) -> Self {
+        let at = |name| folder.join(name);
+        Self { chain: at("chain"), synced: at("chain.synced"), old: at("chain.old") }
+    }
+
+    /// Puts a state that is complete in the ledger's place, also one from before a crash.
+    pub(super) fn settle(&self) -> std::io::Result<()> {
+        if self.synced.exists() {
+            if self.chain.exists() {
+                remove(&self.old)?;
+                fs::rename(&self.chain, &self.old)?;
+            }
+            fs::rename(&self.synced, &self.chain)?;
+            if let Some(folder) = self.chain.parent() {
+                fs::File::open(folder)?.sync_all()?;
+            }
+        }
+        remove(&self.old)
+    }
+}
+
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Fetches the state of a network that is far ahead. Returns whether there is one now, which [`Folders::settle`] puts in its
+/// place; if not, blocks are the way.
+pub(super) async fn fetch(
+    client: &mut LedgerClient,
+    own: &NodeId,
+    needs: Needs,
+    folders: &Folders,
+    founded: &Founded,
+) -> bool {
+    let Some(places) = without_blocks(client, own, needs).await else { return false };
+    for place in places {
+        match from(client, place, needs, folders, founded).await {
+            Ok(height) => {
+                tracing::info!(%height, "begins with the state of others");
+                return true;
+            }
+            Err(error) => tracing::warn!(place, why = explain(&error), "could not fetch the state"),
+        }
+    }
+    false
+}
+
+/// Members that are far ahead; `None` if any has the next blocks, or nobody is ahead.
+pub(super) async fn without_blocks(client: &LedgerClient, own: &NodeId, needs: Needs) -> Option<Vec<usize>> {
+    let members = client.network().committee.members().iter().enumerate();
+    let others = members.filter(|(_, member)| member.node != *own);
+    let mut asking: FuturesUnordered<_> =
+        others.map(|(place, _)| async move { (place, client.status(place).await) }).collect();
+    let mut far = Vec::new();
+    let ask = async {
+        while let Some((place, status)) = asking.next().await {
+            match status.map(|status| needs.has_blocks(&status)) {
+                Ok(Some(true)) => return true,
+                Ok(Some(false)) => far.push(place),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(place, why = explain(&error), "does not say how far it is"),
+            }
+        }
+        false
+    };
+    let has_blocks = tokio::time::timeout(STATUS_WINDOW, ask).await.unwrap_or(false);
+    (!has_blocks && !far.is_empty()).then_some(far)
+}
+
+/// Fetches the state from one member.
+async fn from(
+    client: &mut LedgerClient,
+    place: usize,
+    needs: Needs,
+    folders: &Folders,
+    founded: &Founded,
+) -> Result<Height, StateError> {
+    let SignedHeader { header, finality } = client.snapshot_of(place).await?;
+    let height = header.height;
+    if needs.last.is_some_and(|last| height <= last) {
+        return Err(StateError::Old { found: height });
+    }
+    tracing::info!(%height, place, "fetching the state");
+    let target = folders.synced.clone();
+    let mut restore = blocking(move || Restore::begin(&target, CACHE_BYTES, header)).await?;
+    let (mut after, mut bytes, mut told) = (Vec::new(), 0, 0);
+    while let Some(chunk) = client.chunk_of(place, ChunkQuery { height, after }).await? {
+        bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        if bytes > STATE_BYTES_MAX {
+            return Err(StateError::Endless);
+        }
+        restore = blocking(move || restore.take(&chunk).map(|()| restore)).await?;
+        after = restore.last().map_or_else(Vec::new, |key| key.as_bytes().to_vec());
+        if bytes - told >= TELL_BYTES {
+            tracing::info!(%height, mebibytes = bytes >> 20, "fetching the state");
+            told = bytes;
+        }
+    }
+    let handed = client.handovers().iter().map(|handover| {
+        let SignedHeader { header, finality } = &handover.last;
+        (header.clone(), finality.to_bytes())
+    });
+    // The last change may be of the block itself.
+    let earlier: Vec<_> = handed.filter(|(header, _)| header.height < height).collect();
+    let (founded, finality) = (founded.clone(), finality.to_bytes());
+    blocking(move || restore.finish(&founded, &earlier, &finality)).await?;
+    Ok(height)
+}
