@@ -4,10 +4,11 @@
 //! 1. Several clients put and get at once, and are killed now and then ([`clients`]).
 //! 2. Meanwhile nodes and enclaves are killed, frozen, restarted and run out of disk ([`trouble`]).
 //! 3. At the end the network is started once more: every acknowledged piece must come back byte for byte, every
-//!    proof must hold, and every store must be sound ([`judge`]).
+//!    proof must hold, every store must be sound ([`judge`]), and all nodes must tell of one ledger that goes on ([`chains`]).
 //!
 //! One seed draws what happens, though not when: processes take the time they take.
 
+mod chains;
 mod clients;
 mod dice;
 mod field;

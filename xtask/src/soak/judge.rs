@@ -1,4 +1,4 @@
-//! Whether everything that was acknowledged is there, and the proofs and stores are sound.
+//! Whether everything that was acknowledged is there, and proofs, stores and the ledger are sound.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
+use super::chains;
 use super::clients::{LIMIT, last_line};
 use super::dice::content;
 use super::field::Field;
@@ -45,10 +46,15 @@ pub(super) fn run(field: &mut Field<'_>, sandbox: &Sandbox, record: &Record) -> 
         let workers: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || worker(number))).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("checks do not panic")).collect::<Vec<_>>()
     });
+    let nodes: Vec<_> = (1..=field.nodes()).map(|number| field.node(number)).collect();
+    wrong.extend(chains::compare(&nodes, record).err().map(|error| format!("the ledger: {error:#}")));
     field.stop()?;
     wrong.extend(field.look_for_panics().err().map(|error| format!("{error:#}")));
     if field.count_in_logs("the index is damaged")? > 0 {
         wrong.push("an index had to be made again although nothing damaged it".into());
+    }
+    if field.count_in_logs("a peer sent what no honest node sends")? > 0 {
+        wrong.push("a node took another for dishonest".into());
     }
     for number in 1..=field.nodes() {
         let node = field.node(number);
@@ -62,7 +68,7 @@ pub(super) fn run(field: &mut Field<'_>, sandbox: &Sandbox, record: &Record) -> 
     ensure!(!pieces.is_empty(), "nothing was acknowledged, so nothing was shown");
     if !wrong.is_empty() {
         bail!(
-            "{} of {} acknowledged pieces or stores are wrong:\n{}",
+            "{} things are wrong; {} pieces were acknowledged:\n{}",
             wrong.len(),
             pieces.len(),
             wrong.join("\n")

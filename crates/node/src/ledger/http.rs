@@ -49,7 +49,6 @@ pub(super) async fn start(
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
     holdfast_store::write_file(noted, format!("http://{address}\n").as_bytes())?;
-    tracing::info!(%address, "the HTTP API listens");
     let stop = stop.clone().cancelled_owned();
     tasks.spawn(serve(listener, Arc::new(Api { ledger, gossip }), Limits::default(), stop));
     Ok(())

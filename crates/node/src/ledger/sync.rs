@@ -29,6 +29,9 @@ const STALLED_BLOCKS: u64 = 4;
 /// And not more often than this.
 const LOOK_MIN: Duration = Duration::from_millis(250);
 
+/// Blocks that a node may miss without being behind: others decide while it asks.
+const FEW: usize = 8;
+
 /// Why blocks were not taken.
 #[derive(Debug, thiserror::Error)]
 enum SyncError {
@@ -133,6 +136,9 @@ async fn catch_up(
             };
             if blocks.is_empty() {
                 break;
+            }
+            if blocks.len() > FEW {
+                ledger.set_behind(true); // until nobody has more
             }
             let ledger = ledger.clone();
             if let Err(error) = blocking(move || take(&ledger, blocks)).await {
