@@ -34,6 +34,7 @@ use crate::ask::AskError;
 use crate::network::{Network, Standing};
 
 mod asking;
+mod checkpoint;
 mod error;
 mod head;
 mod snapshot;
@@ -70,7 +71,7 @@ pub struct Present<R> {
 #[derive(Clone)]
 pub struct LedgerClient {
     asker: Asker,
-    /// Before any change of validators.
+    /// Before any change of validators: as of genesis, or of a checkpoint.
     genesis: LightClient,
     light: LightClient,
     handovers: Vec<Handover>,

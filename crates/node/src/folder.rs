@@ -25,6 +25,7 @@ use holdfast_core::codec::{self, DecodeError, Text, TextError};
 use holdfast_core::id::Salt;
 use holdfast_net::multiaddr::Protocol;
 use holdfast_net::{Multiaddr, PeerId, key};
+use holdfast_proofs::checkpoint::Checkpoint;
 use holdfast_proofs::genesis::{Genesis, GenesisError, Member, MemberProof, Weight};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -132,6 +133,31 @@ pub struct NodeConfig {
     /// of others where that is much less work, and has the blocks from there on.
     #[serde(default)]
     pub archive: bool,
+    /// On a network with a ledger: `HEIGHT:VALIDATORS`, a [`Checkpoint`] that somebody trustworthy told. Blocks and states
+    /// that contradict it are refused.
+    #[serde(default, with = "checkpoint_text", skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+}
+
+mod checkpoint_text {
+    use holdfast_proofs::checkpoint::Checkpoint;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Checkpoint>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(checkpoint) => serializer.collect_str(checkpoint),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Checkpoint>, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map(Some).map_err(|error| D::Error::custom(holdfast_core::explain(&error)))
+    }
 }
 
 /// Fewest blocks that a node may keep: others that were off for as long shall find them.
@@ -174,6 +200,7 @@ impl Default for NodeConfig {
             unpaid: false,
             keep_blocks: None,
             archive: false,
+            checkpoint: None,
         }
     }
 }

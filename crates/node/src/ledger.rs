@@ -12,7 +12,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use holdfast_chain::{Chain, ChainError, Explorer, View};
@@ -25,6 +25,7 @@ use holdfast_ledger::genesis::{Contents, ContentsError, Founded};
 use holdfast_ledger::state::{RowsError, State};
 use holdfast_ledger::transaction::CheckedTransaction;
 use holdfast_net::Net;
+use holdfast_proofs::checkpoint::Checkpoint;
 use holdfast_proofs::header::{Header, Height};
 use holdfast_proofs::validators::{Validators, ValidatorsError};
 use holdfast_proofs::vote::Finality;
@@ -86,6 +87,18 @@ pub enum LedgerError {
     /// Others cannot be asked.
     #[error(transparent)]
     Client(#[from] holdfast_client::ledger::LedgerError),
+    /// Nobody knows the validators whom the operator trusts.
+    #[error("nobody shows the validators of the checkpoint in node.toml; is it one of this network?")]
+    UnknownCheckpoint(#[source] holdfast_client::ledger::LedgerError),
+    /// The blocks here are not those that the operator trusts.
+    #[error(
+        "the ledger here does not go through the checkpoint after block {height}; if that is right, remove the node's \
+         `ledger/chain` and start again"
+    )]
+    Checkpoint {
+        /// The checkpoint's block.
+        height: Height,
+    },
     /// The engine's log.
     #[error("could not use the engine's log")]
     Log(#[from] Box<redb::Error>),
@@ -178,6 +191,8 @@ pub(crate) struct Ledger {
     /// Whoever follows the blocks with the index holds this.
     exploring: Mutex<()>,
     snapshots: Snapshots,
+    /// What blocks must not contradict.
+    checkpoint: OnceLock<Checkpoint>,
     pub(crate) pool: Pool,
     pub(crate) committees: Committees,
     tip: watch::Sender<Tip>,
@@ -204,7 +219,7 @@ pub(crate) async fn open(
     net: &Net,
     network: &Network,
     network_folder: &Path,
-    (own, archive): (&NodeId, bool),
+    (own, config): (&NodeId, &NodeConfig),
 ) -> Result<Arc<Ledger>, LedgerError> {
     let (contents, genesis) = (network_folder.join("ledger"), network.genesis.clone());
     let found =
@@ -217,19 +232,34 @@ pub(crate) async fn open(
         blocking(move || Ledger::open(&folder, &network, &founded).map(Arc::new)).await
     };
     let here = if folders.chain.exists() { Some(open().await?) } else { None };
-    if !archive {
+    let mut synced = false;
+    if !config.archive {
         let mut client = LedgerClient::new(net.clone(), network.clone())?;
         let needs = Needs { last: here.as_ref().map(|ledger| ledger.tip().header.height) };
-        if state_sync::fetch(&mut client, own, needs, &folders, &founded).await {
-            drop(here);
-            folders.settle()?;
-            return open().await;
+        if let Some(far) = state_sync::without_blocks(&client, own, needs).await {
+            let mut guard = match config.checkpoint {
+                Some(checkpoint) => {
+                    let client = LedgerClient::from_checkpoint(net.clone(), network.clone(), checkpoint);
+                    Some(client.await.map_err(LedgerError::UnknownCheckpoint)?)
+                }
+                None => None,
+            };
+            let clients = (&mut client, guard.as_mut());
+            synced = state_sync::fetch(clients, far, needs, &folders, &founded).await;
         }
     }
-    match here {
-        Some(ledger) => Ok(ledger),
-        None => open().await,
+    let ledger = match here {
+        Some(here) if !synced => here,
+        here => {
+            drop(here);
+            folders.settle()?;
+            open().await?
+        }
+    };
+    if let Some(checkpoint) = config.checkpoint {
+        ledger.guard(checkpoint)?;
     }
+    Ok(ledger)
 }
 
 impl Ledger {
@@ -246,6 +276,7 @@ impl Ledger {
             explorer: Explorer::open(&folder.join("chain"), INDEX_CACHE_BYTES)?,
             exploring: Mutex::new(()),
             snapshots: Snapshots::default(),
+            checkpoint: OnceLock::new(),
             pool: Pool::new(),
             committees,
             height: watch::Sender::new(tip.header.height),
@@ -276,6 +307,25 @@ impl Ledger {
         let view = self.view()?;
         let next = view.header().height.next().unwrap_or(view.header().height);
         Ok(view.first_block()?.unwrap_or(next))
+    }
+
+    /// Refuses blocks that contradict a checkpoint from now on.
+    ///
+    /// # Errors
+    /// If a block that is here does.
+    fn guard(&self, checkpoint: Checkpoint) -> Result<(), LedgerError> {
+        let next = checkpoint.height.next().unwrap_or(checkpoint.height);
+        let header = self.view()?.header_at(next)?;
+        if header.is_some_and(|header| checkpoint.is_broken_by(&header)) {
+            return Err(LedgerError::Checkpoint { height: checkpoint.height });
+        }
+        self.checkpoint.get_or_init(|| checkpoint);
+        Ok(())
+    }
+
+    /// Whether a header contradicts the checkpoint.
+    fn breaks_checkpoint(&self, header: &Header) -> bool {
+        self.checkpoint.get().is_some_and(|checkpoint| checkpoint.is_broken_by(header))
     }
 
     /// Lets go of blocks below a height, some of them at once, and says from which on they are kept now.

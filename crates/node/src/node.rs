@@ -87,7 +87,7 @@ pub async fn run(
     let ledger = match network.genesis.ledger {
         Some(_) => {
             let path = folder.file("ledger");
-            let opened = ledger::open(path, &net, &network, &network_folder, (&node, config.archive));
+            let opened = ledger::open(path, &net, &network, &network_folder, (&node, &config));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),

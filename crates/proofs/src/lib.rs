@@ -14,6 +14,7 @@
 
 pub mod bundle;
 pub mod certificate;
+pub mod checkpoint;
 pub mod committee;
 pub mod genesis;
 pub mod header;

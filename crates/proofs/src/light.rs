@@ -2,12 +2,14 @@
 //!
 //! Whoever trusts a set of validators can believe every header they decided on, however far ahead. Only where the set
 //! changes is a step needed: a header that the old set decided on and that names the new one. So from genesis to any header
-//! there are as many steps as there were changes of validators, and not as many as there are blocks.
+//! there are as many steps as there were changes of validators, and not as many as there are blocks. Whoever has a
+//! [`Checkpoint`] begins there instead.
 //! Specification: docs/spec/ledger.md, "Light client".
 
 use holdfast_core::id::NetworkId;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
+use crate::checkpoint::Checkpoint;
 use crate::genesis::{Genesis, GenesisProofs};
 use crate::header::{Header, Height};
 use crate::validators::{ValidatorSet, Validators, ValidatorsError};
@@ -66,6 +68,8 @@ pub struct LightClient {
     network: NetworkId,
     validators: Validators,
     newest: Option<FinalHeader>,
+    /// Nothing is asked about blocks up to this one.
+    floor: Option<Height>,
 }
 
 impl LightClient {
@@ -75,7 +79,23 @@ impl LightClient {
     /// If genesis or its possession proofs break a rule, or there is no ledger.
     pub fn of_genesis(genesis: &Genesis, proofs: &GenesisProofs) -> Result<Self, ValidatorsError> {
         let validators = Validators::of_genesis(genesis, proofs)?;
-        Ok(Self { network: genesis.network(), validators, newest: None })
+        Ok(Self { network: genesis.network(), validators, newest: None, floor: None })
+    }
+
+    /// Trusts the validators after a block, and nothing that was before.
+    ///
+    /// # Errors
+    /// [`ValidatorsError::Other`] if the set is not the one that the checkpoint names.
+    pub fn of_checkpoint(
+        network: NetworkId,
+        checkpoint: Checkpoint,
+        set: ValidatorSet,
+    ) -> Result<Self, ValidatorsError> {
+        if set.id() != checkpoint.validators {
+            return Err(ValidatorsError::Other);
+        }
+        let validators = Validators::admitted(set)?;
+        Ok(Self { network, validators, newest: None, floor: Some(checkpoint.height) })
     }
 
     /// The validators of the next header.
@@ -94,6 +114,9 @@ impl LightClient {
     /// See [`LightError`].
     pub fn check(&mut self, signed: SignedHeader) -> Result<FinalHeader, LightError> {
         let height = signed.header.height;
+        if let Some(known) = self.floor.filter(|floor| height <= *floor) {
+            return Err(LightError::Order { known, found: height });
+        }
         let verified = signed.finality.verify(signed.header, &self.network, &self.validators);
         let header = verified.map_err(|source| LightError::Finality { height, source })?;
         if self.newest.as_ref().is_none_or(|newest| newest.header().height < height) {

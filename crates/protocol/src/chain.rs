@@ -26,6 +26,8 @@ pub const ROW_KEY_BYTES_MAX: usize = 128;
 pub const ROW_ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Longest answer about a state: changes of validators and a header.
 pub const SNAPSHOT_ANSWER_BYTES_MAX: usize = 4 << 20;
+/// Longest set of validators.
+pub const VALIDATORS_BYTES_MAX: usize = 32 << 10;
 /// Most blocks of one answer.
 pub const BLOCKS_MAX: usize = 256;
 /// Longest answer of blocks: one of the largest, or many small ones.
@@ -74,6 +76,9 @@ tagged_enum! {
         /// Orders that an account made and that have not ended. Answered by [`OrderPage`] as data of at most
         /// [`PAGE_BYTES_MAX`] bytes.
         13 => Orders(OrdersQuery),
+        /// A set of validators of any time. Answered by [`ValidatorSet`](holdfast_proofs::validators::ValidatorSet) as data
+        /// of at most [`VALIDATORS_BYTES_MAX`] bytes.
+        14 => Validators(ValidatorsId),
     }
 }
 

@@ -77,7 +77,10 @@ fn nodes_that_begin_late_take_the_state_and_follow() {
     wait_for_blocks("the blocks that the first one needs are gone", || {
         height_and_earliest(founder).is_some_and(|(_, earliest)| earliest > left + 100)
     });
-    let fresh = follower(&world, "fresh", "");
+    let head = world.run_json(["chain", "light", "--count", "1"]).ok().json();
+    let checkpoint = head["checkpoint"].as_str().unwrap();
+    world.run(["chain", "light", "--count", "1", "--checkpoint", checkpoint]).ok();
+    let fresh = follower(&world, "fresh", &format!("checkpoint = {checkpoint:?}"));
     let mut began = None;
     for node in [&fresh, &early] {
         let running = world.run_node(node, "");
@@ -104,8 +107,21 @@ fn nodes_that_begin_late_take_the_state_and_follow() {
     // What was missed meanwhile is little, and comes block by block.
     let running = world.run_node(&fresh, "");
     wait_for_height(&fresh, height_and_earliest(founder).unwrap().0);
-    assert_eq!(Some(height_and_earliest(&fresh).unwrap().1), began);
+    let (last, earliest) = height_and_earliest(&fresh).unwrap();
+    assert_eq!(Some(earliest), began);
     drop(running);
+
+    // Who is told of validators that nobody knows takes nothing.
+    let unknown = format!("checkpoint = \"5:{}\"", "ab".repeat(32));
+    follower(&world, "misled", &unknown);
+    let refused = world.run(["node", "run", "--dir", "misled"]);
+    assert!(refused.stderr.contains("nobody shows the validators of the checkpoint"), "{}", refused.stderr);
+    let malformed = world.run(["chain", "light", "--checkpoint", "5"]);
+    assert_eq!(malformed.code, 2, "{malformed:?}");
+    // Nor does who has a ledger that went another way.
+    configure(&fresh, &format!("checkpoint = \"{}:{}\"", last - 2, "ab".repeat(32)));
+    let broken = world.run(["node", "run", "--dir", "fresh"]);
+    assert!(broken.stderr.contains("does not go through the checkpoint"), "{}", broken.stderr);
 
     // An archive wants all blocks, which nobody has any more.
     let archive = follower(&world, "archive", "archive = true");

@@ -40,6 +40,9 @@ pub enum AnswerError {
     /// The header is not final.
     #[error(transparent)]
     Light(#[from] LightError),
+    /// The validators are others.
+    #[error(transparent)]
+    Validators(#[from] ValidatorsError),
     /// The row is not proven.
     #[error(transparent)]
     Row(#[from] RowProofError),

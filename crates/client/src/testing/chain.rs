@@ -182,7 +182,8 @@ impl StubChain {
             ChainRequest::SubmitMany(_)
             | ChainRequest::Undecided(_)
             | ChainRequest::Snapshot(_)
-            | ChainRequest::Chunk(_) => ChainReply::Unavailable(Text::cut("only nodes ask that")),
+            | ChainRequest::Chunk(_)
+            | ChainRequest::Validators(_) => ChainReply::Unavailable(Text::cut("only nodes ask that")),
             ChainRequest::Transaction(id) => {
                 let waits = || self.waiting.iter().any(|waiting| waiting.id() == id);
                 let state = match self.receipts.get(&id) {

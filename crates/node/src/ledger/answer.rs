@@ -16,7 +16,7 @@ use holdfast_net::frames::{FrameError, split};
 use holdfast_net::{Net, Stream};
 use holdfast_proofs::header::Height;
 use holdfast_proofs::light::{Handover, SignedHeader};
-use holdfast_proofs::validators::ValidatorsId;
+use holdfast_proofs::validators::{ValidatorSet, ValidatorsId};
 use holdfast_proofs::vote::Finality;
 use holdfast_protocol::chain::{
     self, BLOCKS_BYTES_MAX, BLOCKS_MAX, BlockAnswer, Blocks, BlocksQuery, ChainReply, ChainRequest,
@@ -192,6 +192,7 @@ fn answer(ledger: &Ledger, request: ChainRequest) -> Result<Reply, AnswerError> 
         ChainRequest::Orders(query) => data(&look_up::orders(ledger, &ledger.view()?, query)?),
         ChainRequest::Snapshot(trusted) => data(&snapshot(ledger, &trusted)?),
         ChainRequest::Chunk(query) => Reply::Data(chunk(ledger, &query)?),
+        ChainRequest::Validators(id) => data(&set(&ledger.view()?, &id)?),
         ChainRequest::Submit(_) | ChainRequest::SubmitMany(_) => return Err(AnswerError::Absent),
     })
 }
@@ -246,6 +247,19 @@ fn row(view: &View, query: &RowQuery) -> Result<RowAnswer, AnswerError> {
     let row = view.get(&key)?.map(ByteBuf::from);
     let proof = prove(view, &key)?;
     Ok(RowAnswer { handovers, header, row, proof })
+}
+
+/// A set of validators of any time.
+fn set(view: &View, id: &ValidatorsId) -> Result<ValidatorSet, AnswerError> {
+    let state = State::over(view);
+    let mut after = None;
+    while let Some((first, set)) = validators_after(&state, after)? {
+        if set.id() == *id {
+            return Ok(set);
+        }
+        after = Some(first);
+    }
+    Err(AnswerError::Validators)
 }
 
 /// Changes of validators from those who are trusted to those of the last block.

@@ -43,6 +43,8 @@ enum StateError {
     Endless,
     #[error("its state is of block {found}, which is not new here")]
     Old { found: Height },
+    #[error("it does not follow the checkpoint")]
+    Checkpoint,
 }
 
 /// Which blocks a node needs.
@@ -103,18 +105,21 @@ fn remove(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Fetches the state of a network that is far ahead. Returns whether there is one now, which [`Folders::settle`] puts in its
+/// Fetches the state from one of the members that are far ahead. Returns whether there is one now, which [`Folders::settle`] puts in its
 /// place; if not, blocks are the way.
+///
+/// With a checkpoint there are two clients: one that begins at genesis and learns all changes of validators, for others will
+/// ask for them, and one that begins at the checkpoint, which must come to the same header.
 pub(super) async fn fetch(
-    client: &mut LedgerClient,
-    own: &NodeId,
+    (client, guard): (&mut LedgerClient, Option<&mut LedgerClient>),
+    places: Vec<usize>,
     needs: Needs,
     folders: &Folders,
     founded: &Founded,
 ) -> bool {
-    let Some(places) = without_blocks(client, own, needs).await else { return false };
+    let mut guard = guard;
     for place in places {
-        match from(client, place, needs, folders, founded).await {
+        match from((client, guard.as_deref_mut()), place, needs, folders, founded).await {
             Ok(height) => {
                 tracing::info!(%height, "begins with the state of others");
                 return true;
@@ -149,13 +154,18 @@ pub(super) async fn without_blocks(client: &LedgerClient, own: &NodeId, needs: N
 
 /// Fetches the state from one member.
 async fn from(
-    client: &mut LedgerClient,
+    (client, guard): (&mut LedgerClient, Option<&mut LedgerClient>),
     place: usize,
     needs: Needs,
     folders: &Folders,
     founded: &Founded,
 ) -> Result<Height, StateError> {
     let SignedHeader { header, finality } = client.snapshot_of(place).await?;
+    if let Some(guard) = guard
+        && guard.snapshot_of(place).await?.header != header
+    {
+        return Err(StateError::Checkpoint);
+    }
     let height = header.height;
     if needs.last.is_some_and(|last| height <= last) {
         return Err(StateError::Old { found: height });

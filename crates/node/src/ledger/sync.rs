@@ -43,6 +43,8 @@ enum SyncError {
     Malformed(#[from] MalformedBlock),
     #[error("a block is not final")]
     Finality(#[from] FinalityError),
+    #[error("a block does not follow the checkpoint")]
+    Checkpoint,
     #[error("a block does not follow")]
     Block(#[from] BlockError),
 }
@@ -171,6 +173,9 @@ fn take(ledger: &Ledger, blocks: Vec<BlockAnswer>) -> Result<(), SyncError> {
         let header = received.block().header.clone();
         if header.height <= tip.header.height {
             continue; // it was decided here meanwhile
+        }
+        if ledger.breaks_checkpoint(&header) {
+            return Err(SyncError::Checkpoint);
         }
         finality.verify(header, ledger.network(), &tip.validators)?;
         let view = ledger.view().map_err(LedgerError::from)?;

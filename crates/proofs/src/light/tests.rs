@@ -174,3 +174,29 @@ fn a_list_that_is_no_set_is_refused() {
     let refused = LightClient::of_genesis(&without.genesis, &without.proofs);
     assert_eq!(refused.err(), Some(ValidatorsError::NoLedger));
 }
+
+#[test]
+fn a_checkpoint_is_trusted_instead_of_genesis_and_nothing_before_it() {
+    let network = network();
+    let (first, second) = (set(&[0, 1, 2, 3]), set(&[1, 2, 3]));
+    let last = header(100, &first, second.id());
+    let back = header(200, &second, first.id());
+    let checkpoint = Checkpoint::after(&back);
+    assert!(!checkpoint.is_broken_by(&header(201, &first, first.id())));
+    assert!(checkpoint.is_broken_by(&header(201, &second, second.id())));
+    assert!(!checkpoint.is_broken_by(&header(202, &second, second.id())), "it says nothing of that one");
+
+    let of =
+        |set: &ValidatorSet| LightClient::of_checkpoint(network.genesis.network(), checkpoint, set.clone());
+    assert!(matches!(of(&second), Err(ValidatorsError::Other)));
+    let mut light = of(&first).unwrap();
+    // What these validators decided on long ago leads to others, whose keys may be stolen by now.
+    let old = Handover { last: signed(&network, last, &first, &[0, 1, 2]), next: second.clone() };
+    let refused = LightError::Order { known: Height(200), found: Height(100) };
+    assert_eq!(light.hand_over(old.clone()), Err(refused.clone()));
+    assert_eq!(light.check(old.last), Err(refused));
+    let now = header(300, &first, second.id());
+    let next = Handover { last: signed(&network, now, &first, &[0, 1, 2]), next: second.clone() };
+    light.hand_over(next).unwrap();
+    assert_eq!(light.validators().id(), second.id());
+}

@@ -129,6 +129,7 @@ fn questions_have_these_bytes() {
     check(&chunk(vec![]), &["820c", "82", "19012c", "40"]);
     check(&chunk(vec![1, 7]), &["820c", "82", "19012c", "420107"]);
     let orders = |after| ChainRequest::Orders(OrdersQuery { account: account(), after });
+    check(&ChainRequest::Validators(ValidatorsId::new(TWO)), &["820e", &two()]);
     check(&orders(None), &["820d", "82", &two(), "f6"]);
     check(&orders(Some(OrderId::new(TWO))), &["820d", "82", &two(), &two()]);
 }
@@ -220,7 +221,7 @@ fn limits_are_kept() {
         |count: usize| encode(&(vec![(AT, transaction(), receipt()); count], None::<EventPosition>));
     assert!(decode::<HistoryPage>(&history(PAGE_MAX), PAGE_BYTES_MAX).is_ok());
     assert!(decode::<HistoryPage>(&history(PAGE_MAX + 1), PAGE_BYTES_MAX).is_err());
-    for number in [0, 14, 255] {
+    for number in [0, 15, 255] {
         assert!(!reads(&encode(&(number, ()))), "question {number}");
     }
 }

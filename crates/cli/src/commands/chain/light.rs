@@ -1,10 +1,11 @@
-//! `chain light`: a light client. It trusts genesis, asks for headers alone, and checks that the validators to whom the way from
+//! `chain light`: a light client. It trusts genesis, or a checkpoint, asks for headers alone, and checks that the validators to whom the way from
 //! genesis leads decided on each: that is all it takes to believe any row that comes with a proof.
 
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use holdfast_client::ledger::Head;
+use holdfast_proofs::checkpoint::Checkpoint;
 use serde_json::json;
 
 use crate::args::Common;
@@ -21,6 +22,9 @@ pub(crate) struct LightArgs {
     /// Stop after so many headers [default: go on]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
+    /// Trust the validators after a block instead of genesis, HEIGHT:VALIDATORS as another run prints it
+    #[arg(long, value_name = "CHECKPOINT")]
+    checkpoint: Option<Checkpoint>,
 }
 
 pub(super) async fn run(args: &LightArgs, common: &Common, output: &Output) -> Result<(), Failure> {
@@ -32,11 +36,15 @@ pub(super) async fn run(args: &LightArgs, common: &Common, output: &Output) -> R
         ledger.network().id(),
         started.elapsed().as_millis()
     ));
+    if let Some(checkpoint) = args.checkpoint {
+        ledger = ledger.at_checkpoint(checkpoint).await?;
+    }
     let pause = (ledger.block_time() / 2).max(LOOK_EVERY);
     let (mut seen, mut last) = (0, None);
     loop {
         let Head { header, bytes, handovers, took } = ledger.head().await?;
         let (height, hash) = (header.header().height, header.hash());
+        let checkpoint = Checkpoint::after(header.header());
         if last.is_some_and(|last| height <= last) {
             tokio::time::sleep(pause).await;
             continue;
@@ -63,8 +71,12 @@ pub(super) async fn run(args: &LightArgs, common: &Common, output: &Output) -> R
             "bytes": bytes,
             "check_us": micros,
             "handovers": handovers,
+            "checkpoint": checkpoint.to_string(),
         });
         output.result(&text, "chain-light", object);
+        if args.count == Some(seen + 1) {
+            output.note(&format!("checkpoint: {checkpoint}"));
+        }
         seen += 1;
         if args.count.is_some_and(|count| seen >= count) {
             return Ok(());
