@@ -14,20 +14,24 @@ use holdfast_proofs::genesis::Weight;
 use holdfast_store::export::range::ByteRange;
 use holdfast_store::import::ImportProfile;
 
+use crate::commands::bond::BondCommand;
 use crate::commands::cert::CertCommand;
 use crate::commands::chain::ChainCommand;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::key::KeyCommand;
 use crate::commands::key::unlock::KeyArgs;
 use crate::commands::ls::LsArgs;
+use crate::commands::motion::MotionCommand;
+use crate::commands::node::change::{ServeArgs, UpdateArgs};
+use crate::commands::node::register::RegisterArgs;
 use crate::commands::order::OrderCommand;
 use crate::commands::shell::{CompletionsArgs, ManArgs};
 use crate::commands::wallet::WalletCommand;
 
 mod value;
 
-pub(crate) use value::{amount, duration, key_name, position, timestamp};
-use value::{cid, import_profile, operations, size, weight};
+pub(crate) use value::{amount, duration, key_name, position, timestamp, weight};
+use value::{cid, import_profile, operations, size};
 
 /// What stands below the list of commands.
 const FIRST_STEPS: &str = "\
@@ -142,6 +146,12 @@ pub(crate) enum Command {
     /// Orders: paid storage that `put --for` made
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Bonds: money that a node's owner locks, and loses if the node breaks a rule
+    #[command(subcommand)]
+    Bond(BondCommand),
+    /// Motions: what validators together may change
+    #[command(subcommand)]
+    Motion(MotionCommand),
     /// The ledger: blocks, transactions, events, rows, and how to follow it without trusting a node
     #[command(subcommand)]
     Chain(ChainCommand),
@@ -364,6 +374,14 @@ pub(crate) enum NodeCommand {
         #[arg(long)]
         repair: bool,
     },
+    /// Make a node that was set up a candidate for the next epoch of the network chosen with --network, which has a ledger
+    Register(RegisterArgs),
+    /// Change what the ledger says of a node, from the next epoch on
+    Update(UpdateArgs),
+    /// Leave with the end of the epoch; the node still serves what it promised
+    Retire(ServeArgs),
+    /// Take back that a node leaves, or come back after it left
+    Rejoin(ServeArgs),
     /// Run a node until it is stopped
     Run {
         /// Where the node lies

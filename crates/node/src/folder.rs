@@ -22,7 +22,9 @@ use std::time::Duration;
 
 use holdfast_client::keystore::AccountKey;
 use holdfast_core::codec::{self, DecodeError, Text, TextError};
-use holdfast_core::id::Salt;
+use holdfast_core::id::{NetworkId, Salt};
+use holdfast_ledger::account::AccountId;
+use holdfast_ledger::registry::{Register, Registration, Roles};
 use holdfast_net::multiaddr::Protocol;
 use holdfast_net::{Multiaddr, PeerId, key};
 use holdfast_proofs::genesis::{Genesis, GenesisError, Member, MemberProof, Weight};
@@ -258,8 +260,45 @@ impl NodeFolder {
         let possession = Trusted::start(&self.enclave())?.possession(&genesis.network())?;
         let proof = MemberProof { node: member.node, possession };
         self.write("possession", &codec::encode(&proof))?;
-        self.write_config(&NodeConfig { network: Some(remembered.to_owned()), ..self.config()? })?;
+        self.join(remembered)?;
         Ok(proof)
+    }
+
+    /// Remembers the network whose folder is `network`, absolute or relative to the node's folder.
+    ///
+    /// # Errors
+    /// If the configuration cannot be read or written.
+    pub fn join(&self, network: &Path) -> Result<(), FolderError> {
+        self.write_config(&NodeConfig { network: Some(network.to_owned()), ..self.config()? })
+    }
+
+    /// Has the enclave agree that `owner` registers the node with a network, as its `member` file describes it.
+    ///
+    /// # Errors
+    /// If the node runs, because only one process may use its enclave, or something cannot be read.
+    pub fn registration(
+        &self,
+        network: &NetworkId,
+        owner: AccountId,
+        roles: Roles,
+    ) -> Result<Register, FolderError> {
+        let _lock = self.lock()?;
+        let member = self.member()?;
+        let registration = Registration {
+            owner,
+            roles,
+            ed25519: member.ed25519,
+            bls: member.bls,
+            box_key: member.box_key,
+            operator: member.operator,
+            failure_domain: member.failure_domain,
+            weight: member.weight,
+            peer: member.peer,
+        };
+        let trusted = Trusted::start(&self.enclave())?;
+        let consent = trusted.consent(network, &registration)?;
+        let possession = trusted.possession(network)?;
+        Ok(Register { registration, possession, consent })
     }
 
     /// The configuration.

@@ -1,4 +1,4 @@
-//! `node init|prove|check|run`.
+//! `node init|prove|check|register|update|retire|rejoin|run`.
 
 use holdfast_node::folder::{Description, NodeConfig, NodeFolder};
 use serde_json::json;
@@ -9,7 +9,9 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings;
 
+pub(crate) mod change;
 mod check;
+pub(crate) mod register;
 
 pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
@@ -26,8 +28,15 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
             let member =
                 NodeFolder::at(&dir).init(&config, &Description { operator, failure_domain, weight })?;
             let file = dir.join("member");
-            let text = format!("node {}\nsend {} to whoever founds the network", member.node, file.display());
-            output.result(&text, "node-init", json!({"node": member.node, "member": file}));
+            let account = NodeFolder::at(&dir).account()?.account();
+            let text = format!(
+                "node {}\nowned by account {account}, whose key lies in the node's folder\n\
+                 send {} and the account to whoever founds the network, or join one that runs with `holdfast node register`",
+                member.node,
+                file.display()
+            );
+            let object = json!({"node": member.node, "account": account.to_string(), "member": file});
+            output.result(&text, "node-init", object);
             Ok(())
         }
         NodeCommand::Prove { dir } => {
@@ -54,6 +63,10 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
             }
             check::run(&dir, repair, output).await
         }
+        NodeCommand::Register(args) => register::run(&args, common, output).await,
+        NodeCommand::Update(args) => change::update(&args, common, output).await,
+        NodeCommand::Retire(args) => change::retire(&args, common, output).await,
+        NodeCommand::Rejoin(args) => change::rejoin(&args, common, output).await,
         NodeCommand::Run { dir, .. } if common.dry_run => {
             output.result(
                 &format!("would run the node in {}", dir.display()),

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bench;
+mod bond;
 mod cert;
 mod chain;
 mod crowd;
@@ -17,11 +18,13 @@ mod key;
 mod kill;
 mod ls;
 mod main_job;
+mod motion;
 mod order;
 mod paid;
 mod private;
 mod pull;
 mod range;
+mod register;
 mod several;
 mod shell;
 mod slow;
