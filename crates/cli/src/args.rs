@@ -22,6 +22,7 @@ use crate::commands::key::KeyCommand;
 use crate::commands::key::unlock::KeyArgs;
 use crate::commands::ls::LsArgs;
 use crate::commands::motion::MotionCommand;
+use crate::commands::net::create::CreateArgs;
 use crate::commands::node::change::{ServeArgs, UpdateArgs};
 use crate::commands::node::register::RegisterArgs;
 use crate::commands::order::OrderCommand;
@@ -311,26 +312,7 @@ pub(crate) enum NetCommand {
         dir: Option<PathBuf>,
     },
     /// Found a network from member files, then complete it with possession files
-    Create {
-        /// Where the network's folder shall be
-        #[arg(long, value_name = "DIR")]
-        dir: PathBuf,
-        /// Name of the network
-        #[arg(long, default_value = "holdfast")]
-        name: String,
-        /// A `member` file, from `node init`; repeat it for each
-        #[arg(long = "member", value_name = "FILE")]
-        members: Vec<PathBuf>,
-        /// A `possession` file, from `node prove`; repeat it for each
-        #[arg(long = "possession", value_name = "FILE", conflicts_with = "members")]
-        possessions: Vec<PathBuf>,
-        /// Copies that clients may ask for; the first is the default
-        #[arg(long, value_name = "N", default_values_t = [4])]
-        copies: Vec<u16>,
-        /// How many days the network runs
-        #[arg(long, value_name = "N", default_value_t = 365)]
-        days: u64,
-    },
+    Create(CreateArgs),
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,7 +20,7 @@ mod get;
 pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod motion;
-mod net;
+pub(crate) mod net;
 pub(crate) mod node;
 mod online;
 pub(crate) mod order;

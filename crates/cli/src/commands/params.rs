@@ -89,6 +89,11 @@ impl Changes {
         table.try_into().map_err(|error: toml::de::Error| usage(error.message().to_owned()))
     }
 
+    /// Whether it says how many copies clients may ask for.
+    pub(super) fn names_copies(&self) -> bool {
+        self.copies.is_some()
+    }
+
     /// The parameters with these changes.
     pub(super) fn apply(self, mut params: Params) -> Result<Params, Failure> {
         let sums = [
@@ -114,20 +119,32 @@ impl Changes {
     }
 }
 
-/// Reads a TOML file; what is wrong with it is told with its line.
-pub(super) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
-    let refuse =
-        |why: String| Failure::new(Exit::Usage, "file.malformed", format!("{}{why}", path.display()));
+/// Reads a TOML file; what is wrong with it is told with its line. Answers its text as well.
+pub(super) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<(T, String), Failure> {
+    let refuse = |line: Option<usize>, why: &str| malformed(path, line, why);
     let bytes = settings::read_limited(path, FILE_BYTES_MAX)?;
     if bytes.len() > FILE_BYTES_MAX {
-        return Err(refuse(format!(" is longer than {FILE_BYTES_MAX} bytes")));
+        return Err(refuse(None, &format!("longer than {FILE_BYTES_MAX} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| refuse(" is no text".to_owned()))?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
-        let place = line.map(|line| format!(", line {line}")).unwrap_or_default();
-        refuse(format!("{place}: {}", error.message().replace('\n', "; ")))
-    })
+    let text = String::from_utf8(bytes).map_err(|_| refuse(None, "not a text"))?;
+    match toml::from_str(&text) {
+        Ok(value) => Ok((value, text)),
+        Err(error) => {
+            let line = error.span().map(|span| line_of(&text, span.start));
+            Err(refuse(line, &error.message().replace('\n', "; ")))
+        }
+    }
+}
+
+/// The line, from 1 on, in which a byte of a text stands.
+pub(super) fn line_of(text: &str, byte: usize) -> usize {
+    1 + text.bytes().take(byte).filter(|byte| *byte == b'\n').count()
+}
+
+/// What is wrong with a file that somebody wrote.
+pub(super) fn malformed(path: &Path, line: Option<usize>, why: &str) -> Failure {
+    let place = line.map(|line| format!(", line {line}")).unwrap_or_default();
+    Failure::new(Exit::Usage, "file.malformed", format!("{}{place}: {why}", path.display()))
 }
 
 /// Each parameter: its name in files, what it is, and its value.

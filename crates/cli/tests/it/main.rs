@@ -7,6 +7,7 @@ mod bench;
 mod bond;
 mod cert;
 mod chain;
+mod consortium;
 mod crowd;
 mod demo;
 mod disk;

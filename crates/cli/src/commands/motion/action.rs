@@ -18,7 +18,7 @@ fn conflict(reason: &'static str, message: impl Into<String>) -> Failure {
 
 /// What shall change of the parameters: a file, and words after it.
 pub(super) fn changes(file: Option<&Path>, words: &[String]) -> Result<Vec<Changes>, Failure> {
-    let file = file.map(read_toml).transpose()?;
+    let file = file.map(read_toml).transpose()?.map(|(changes, _)| changes);
     let words = words.iter().map(|word| Changes::of_word(word)).collect::<Result<Vec<_>, _>>()?;
     Ok(file.into_iter().chain(words).collect())
 }
