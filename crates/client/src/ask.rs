@@ -47,22 +47,21 @@ pub enum AskError {
 
 /// Asks. Every question may be asked twice.
 async fn ask(net: Net, network: &Network, place: usize, request: AskRequest) -> Result<AskReply, AskError> {
+    let reach = network.reach(place).ok_or(AskError::NoPeer)?;
     let nothing = |_: &AskReply| 0;
-    let (reply, _) = exchange(&net, network, place, (ask::PROTOCOL, &request), (nothing, 0)).await?;
+    let (reply, _) = exchange(&net, reach, (ask::PROTOCOL, &request), (nothing, 0)).await?;
     Ok(reply)
 }
 
-/// Sends one message to the member at a place on a stream of a protocol, and reads the answer, again and again until it
+/// Sends one message to a peer, which listens at these addresses, on a stream of a protocol, and reads the answer, again and again until it
 /// comes or it is too late. Every question may be asked twice. `follows` says how many bytes of data the answer announces, of
 /// which there may be at most so many.
 pub(crate) async fn exchange<R: DeserializeOwned + Serialize>(
     net: &Net,
-    network: &Network,
-    place: usize,
+    (peer, addresses): (PeerId, Vec<Multiaddr>),
     (protocol, request): (&'static str, &impl Serialize),
     (follows, data_max): (fn(&R) -> u64, usize),
 ) -> Result<(R, Vec<u8>), AskError> {
-    let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
     let exchange = || attempt(net, peer, &addresses, (protocol, request), (follows, data_max));
     let persist = async {
         let mut pause = PAUSE;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use holdfast_core::codec;
+use holdfast_core::id::NodeId;
 use holdfast_ledger::epoch::Running;
 use holdfast_ledger::state::{Row, RowKey};
 use holdfast_proofs::light::{LightError, SignedHeader};
@@ -44,8 +45,8 @@ impl LedgerClient {
         let trusted = self.light.validators().id();
         let key = RowKey::new(Running::TABLE, &[]);
         let row = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
-        let ask = async |place| {
-            let signed = match asker.ask(place, &ChainRequest::Header(None)).await? {
+        let ask = async |node: NodeId| {
+            let signed = match asker.ask(&node, &ChainRequest::Header(None)).await? {
                 ChainReply::Header(Some(signed)) => signed,
                 ChainReply::Header(None) => return Err(AnswerError::Missing),
                 other => return Err(unexpected(other)),
@@ -53,12 +54,12 @@ impl LedgerClient {
             if signed.header.validators == trusted {
                 return Ok(Shown::Header(Box::new(signed)));
             }
-            let answer = asker.data(place, &row, ROW_ANSWER_BYTES_MAX).await?;
+            let answer = asker.data(&node, &row, ROW_ANSWER_BYTES_MAX).await?;
             Ok(Shown::Row(Box::new(answer)))
         };
-        let head = first_of(asker.places(self.first), ask, |shown| self.judge_head(&key, shown)).await;
-        let (place, head) = head.map_err(|error| self.nobody(error))?;
-        self.first = place;
+        let head = first_of(asker.nodes(self.first), ask, |shown| self.judge_head(&key, shown)).await;
+        let (node, head) = head.map_err(|error| self.nobody(error))?;
+        self.first = Some(node);
         Ok(head)
     }
 
