@@ -337,6 +337,9 @@ pub(crate) enum NodeCommand {
         /// Where it listens for links, which carry pieces and blocks [default: beside --listen, on the next port]
         #[arg(long, value_name = "ADDRESS")]
         listen_links: Option<holdfast_net::Multiaddr>,
+        /// Where others reach it, if not where it listens; repeat it for links, with /tls at the end
+        #[arg(long, value_name = "ADDRESS")]
+        announce: Vec<holdfast_net::Multiaddr>,
         /// Bytes that it may hold; the default is 100 GiB
         #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
         quota: u64,

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use holdfast_core::bls;
+use holdfast_core::id::NodeId;
 use holdfast_net::frames::{Frame, FrameError, FrameReader, split};
 use holdfast_net::{Multiaddr, Net, OpenError, PeerId, Stream};
 use holdfast_proofs::certificate::ValidCertificate;
 use holdfast_proofs::statement::Statement;
-use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PieceInfo};
+use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PeerHint, PeersQuery, PieceInfo};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
-use crate::network::Network;
+use crate::network::{Network, PeerEntry, Peers};
 
 /// Who does not answer a question by then is passed over.
 const ANSWER_WINDOW: Duration = Duration::from_secs(5);
@@ -156,6 +157,25 @@ pub async fn receipt(
         AskReply::Receipt(signature) => Ok(signature),
         _ => Err(AskError::NoAnswer),
     }
+}
+
+/// Where nodes listen, as one of them says, who is told where this one does.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn peers(net: &Net, network: &Network, of: &NodeId, query: PeersQuery) -> Result<Peers, AskError> {
+    let reach = network.find(of).ok_or(AskError::NoPeer)?;
+    let nothing = |_: &AskReply| 0;
+    let question = (ask::PROTOCOL, &AskRequest::Peers(query));
+    let (reply, _) = exchange(net, reach, question, (nothing, 0)).await?;
+    let AskReply::Peers(hints) = reply else { return Err(AskError::NoAnswer) };
+    // What cannot be read is of a later version, or nothing.
+    let entry = |hint: &PeerHint| PeerEntry {
+        node: hint.node,
+        peer: hint.peer.as_str().parse().ok(),
+        addresses: hint.addresses.iter().filter_map(|address| address.as_str().parse().ok()).collect(),
+    };
+    Ok(Peers { peer: hints.iter().map(entry).collect() })
 }
 
 /// Gives a certificate to the slots that have not signed it, so that they fetch the piece. Who cannot be reached does

@@ -10,6 +10,7 @@
 //! | `possession` | its proof of possession for that network |
 //! | `store/` | pieces and index |
 //! | `ledger/` | the ledger, of networks that have one |
+//! | `peers.toml` | where other nodes listen, as far as this one found out; also for newcomers |
 //! | `api` | where the HTTP API listens |
 //! | `address` | where it listens, one address a line; it prefers the same ports next time |
 //! | `lock` | held while the node runs; holds its process id |
@@ -117,6 +118,10 @@ pub struct NodeConfig {
     /// Where to listen for links, which carry pieces and blocks. By default the same address as `listen`, on the next
     /// port, or on any port if that listens on any.
     pub listen_links: Option<Multiaddr>,
+    /// Where others reach this node, if that is not where it listens: behind a router, or where it listens everywhere. One
+    /// address for questions, and one that ends in `/tls` for links.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub announce: Vec<Multiaddr>,
     /// Bytes that pieces may take.
     pub quota_bytes: u64,
     /// Folder of the network (`genesis` and `genesis.proofs`), absolute or relative to the node's folder.
@@ -148,6 +153,7 @@ impl Default for NodeConfig {
         Self {
             listen: "/ip4/127.0.0.1/tcp/0".parse().expect("a valid address"),
             listen_links: None,
+            announce: Vec::new(),
             quota_bytes: 100 << 30,
             network: None,
             listen_api: None,

@@ -15,7 +15,16 @@ pub(crate) mod register;
 
 pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
-        NodeCommand::Init { dir, operator, failure_domain, weight, listen, listen_links, quota } => {
+        NodeCommand::Init {
+            dir,
+            operator,
+            failure_domain,
+            weight,
+            listen,
+            listen_links,
+            announce,
+            quota,
+        } => {
             if common.dry_run {
                 output.result(
                     &format!("would make a node in {}", dir.display()),
@@ -24,7 +33,8 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
                 );
                 return Ok(());
             }
-            let config = NodeConfig { listen, listen_links, quota_bytes: quota, ..NodeConfig::default() };
+            let config =
+                NodeConfig { listen, listen_links, announce, quota_bytes: quota, ..NodeConfig::default() };
             let member =
                 NodeFolder::at(&dir).init(&config, &Description { operator, failure_domain, weight })?;
             let file = dir.join("member");
