@@ -26,6 +26,7 @@ mod private;
 mod pull;
 mod range;
 mod register;
+mod replace;
 mod several;
 mod shell;
 mod slow;
