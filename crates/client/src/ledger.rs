@@ -23,8 +23,9 @@ use holdfast_proofs::header::{BlockHash, Height};
 use holdfast_proofs::light::{Handover, LightClient, SignedHeader};
 use holdfast_proofs::vote::FinalHeader;
 use holdfast_protocol::chain::{
-    BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage, HistoryPage,
-    HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, SUBMIT_MAX, TransactionState,
+    BLOCKS_BYTES_MAX, Blocks, BlocksQuery, ChainReply, ChainRequest, ChainStatus, EventPage, HANDOVERS_MAX,
+    HistoryPage, HistoryQuery, PAGE_BYTES_MAX, ROW_ANSWER_BYTES_MAX, RowAnswer, RowQuery, SUBMIT_MAX,
+    TransactionState,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -297,17 +298,26 @@ impl LedgerClient {
         self.data_of_anyone(&ChainRequest::History(query), PAGE_BYTES_MAX).await
     }
 
-    /// A row's bytes and proof, checked, from a node that is not behind.
+    /// A row's bytes and proof, checked, from a node that is not behind. Whoever knows none but very old validators asks more than
+    /// once.
     async fn proven(&mut self, key: &RowKey) -> Result<(RowAnswer, FinalHeader), LedgerError> {
-        let asker = self.asker.clone();
-        let trusted = self.light.validators().id();
-        let request = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
-        let ask = async |node: NodeId| asker.data::<RowAnswer>(&node, &request, ROW_ANSWER_BYTES_MAX).await;
-        let answer =
-            first_of(asker.nodes(self.first), ask, |answer: RowAnswer| self.judge(key, answer)).await;
-        let (node, proven) = answer.map_err(|error| self.nobody(error))?;
-        self.first = Some(node);
-        Ok(proven)
+        loop {
+            let asker = self.asker.clone();
+            let trusted = self.light.validators().id();
+            let request = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
+            let ask =
+                async |node: NodeId| asker.data::<RowAnswer>(&node, &request, ROW_ANSWER_BYTES_MAX).await;
+            let answer =
+                first_of(asker.nodes(self.first), ask, |answer: RowAnswer| self.judge(key, answer)).await;
+            match answer {
+                Ok((node, proven)) => {
+                    self.first = Some(node);
+                    return Ok(proven);
+                }
+                Err(_) if self.light.validators().id() != trusted => {} // on the way
+                Err(error) => return Err(self.nobody(error)),
+            }
+        }
     }
 
     fn judge(&mut self, key: &RowKey, answer: RowAnswer) -> Result<(RowAnswer, FinalHeader), AnswerError> {
@@ -316,12 +326,23 @@ impl LedgerClient {
         for handover in answer.handovers.iter() {
             light.hand_over(handover.clone())?;
         }
+        if answer.handovers.len() == HANDOVERS_MAX
+            && light.validators().id() != answer.header.header.validators
+        {
+            self.advance(light, &answer);
+            return Err(AnswerError::Further);
+        }
         let header = light.check(answer.header.clone())?;
         self.is_young(&header)?;
         answer.proof.verify(&header.header().state, key, answer.row.as_ref().map(|row| &row[..]))?;
+        self.advance(light, &answer);
+        Ok((answer, header))
+    }
+
+    /// Keeps what was checked.
+    fn advance(&mut self, light: LightClient, answer: &RowAnswer) {
         self.light = light;
         self.handovers.extend(answer.handovers.iter().cloned());
-        Ok((answer, header))
     }
 
     /// Time from block to block that the validators aim at.
@@ -361,3 +382,6 @@ impl LedgerClient {
         answer.map(|(_, answer)| answer).map_err(|error| self.nobody(error))
     }
 }
+
+#[cfg(test)]
+mod tests;

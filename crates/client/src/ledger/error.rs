@@ -49,6 +49,9 @@ pub enum AnswerError {
     /// The header is old: this node, or the whole network, stands still.
     #[error("its last block is of {}", .0.second())]
     Old(BlockTime),
+    /// It shows a part of the way to today's validators, which leads on.
+    #[error("it shows only a part of the way to today's validators")]
+    Further,
     /// It cannot say.
     #[error("it cannot say: {0}")]
     Unavailable(String),

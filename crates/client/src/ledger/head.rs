@@ -41,26 +41,33 @@ impl LedgerClient {
     /// # Errors
     /// If nobody gives an answer that holds.
     pub async fn head(&mut self) -> Result<Head, LedgerError> {
-        let asker = self.asker.clone();
-        let trusted = self.light.validators().id();
-        let key = RowKey::new(Running::TABLE, &[]);
-        let row = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
-        let ask = async |node: NodeId| {
-            let signed = match asker.ask(&node, &ChainRequest::Header(None)).await? {
-                ChainReply::Header(Some(signed)) => signed,
-                ChainReply::Header(None) => return Err(AnswerError::Missing),
-                other => return Err(unexpected(other)),
+        loop {
+            let asker = self.asker.clone();
+            let trusted = self.light.validators().id();
+            let key = RowKey::new(Running::TABLE, &[]);
+            let row = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
+            let ask = async |node: NodeId| {
+                let signed = match asker.ask(&node, &ChainRequest::Header(None)).await? {
+                    ChainReply::Header(Some(signed)) => signed,
+                    ChainReply::Header(None) => return Err(AnswerError::Missing),
+                    other => return Err(unexpected(other)),
+                };
+                if signed.header.validators == trusted {
+                    return Ok(Shown::Header(Box::new(signed)));
+                }
+                let answer = asker.data(&node, &row, ROW_ANSWER_BYTES_MAX).await?;
+                Ok(Shown::Row(Box::new(answer)))
             };
-            if signed.header.validators == trusted {
-                return Ok(Shown::Header(Box::new(signed)));
+            let head = first_of(asker.nodes(self.first), ask, |shown| self.judge_head(&key, shown)).await;
+            match head {
+                Ok((node, head)) => {
+                    self.first = Some(node);
+                    return Ok(head);
+                }
+                Err(_) if self.light.validators().id() != trusted => {} // on the way
+                Err(error) => return Err(self.nobody(error)),
             }
-            let answer = asker.data(&node, &row, ROW_ANSWER_BYTES_MAX).await?;
-            Ok(Shown::Row(Box::new(answer)))
-        };
-        let head = first_of(asker.nodes(self.first), ask, |shown| self.judge_head(&key, shown)).await;
-        let (node, head) = head.map_err(|error| self.nobody(error))?;
-        self.first = Some(node);
-        Ok(head)
+        }
     }
 
     fn judge_head(&mut self, key: &RowKey, shown: Shown) -> Result<Head, AnswerError> {
