@@ -131,9 +131,14 @@ pub(crate) fn folder(common: &Common) -> Result<PathBuf, Failure> {
     })
 }
 
-/// The network to use, with the addresses that were found out earlier.
+/// The network to use.
 pub(crate) fn network(common: &Common) -> Result<Network, Failure> {
-    let network = Network::load(&folder(common)?)?;
+    network_in(&folder(common)?)
+}
+
+/// The network whose folder this is, with the addresses that were found out earlier.
+pub(crate) fn network_in(folder: &Path) -> Result<Network, Failure> {
+    let network = Network::load(folder)?;
     if let Some(path) = found_addresses(network.id()) {
         network.hear(Peers::read(&path)?);
     }

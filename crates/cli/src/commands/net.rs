@@ -241,7 +241,7 @@ fn down(dir: &Path, output: &Output) -> Result<(), Failure> {
 }
 
 async fn status(dir: &Path, output: &Output) -> Result<(), Failure> {
-    let Online { net, network, .. } = online::follow(Network::load(dir)?, output).await?;
+    let Online { net, network, .. } = online::follow(settings::network_in(dir)?, output).await?;
     let mut text = format!("network {} ({})\n", network.id(), network.genesis.name);
     let mut rows = Vec::new();
     let mut serving = 0;

@@ -1,6 +1,7 @@
 //! `node init|prove|check|register|update|retire|rejoin|run`.
 
 use holdfast_node::folder::{Description, NodeConfig, NodeFolder};
+use holdfast_proofs::genesis::{GENESIS_BYTES_MAX, Genesis};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +59,11 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
             }
             let remembered =
                 std::path::absolute(&network).map_err(|error| Failure::local("no current folder", &error))?;
+            // A genesis that cannot be read is told of below.
+            let bytes = settings::read_limited(&network.join("genesis"), GENESIS_BYTES_MAX)?;
+            if let Ok(genesis) = Genesis::from_bytes(&bytes) {
+                register::check_contents(&network, &genesis)?;
+            }
             let proof = NodeFolder::at(&dir).prove(&network, &remembered)?;
             let file = dir.join("possession");
             let text = format!("send {} to whoever founds the network", file.display());

@@ -55,6 +55,15 @@ fn a_consortium_founds_a_ledger_and_its_nodes_keep_it() {
     assert!(!world.path("net/genesis").exists());
     let created = founders.create(&founders.file(), &[]).ok().json();
     assert_eq!((&created["complete"], &created["ledger"]), (&false.into(), &"net/ledger".into()));
+    // Who was given genesis alone is told what is missing.
+    let contents = world.path("net/ledger");
+    fs::rename(&contents, world.path("kept")).unwrap();
+    let early = world.run_json(["node", "prove", "--dir", "net/nodes/1", "--network", "net"]);
+    assert!(
+        early.reason() == "file.missing" && early.stderr.contains("whoever gave you `genesis`"),
+        "{early:?}"
+    );
+    fs::rename(world.path("kept"), &contents).unwrap();
     for number in 1..=4 {
         let dir = format!("net/nodes/{number}");
         world.run(["node", "prove", "--dir", &dir, "--network", "net"]).ok();

@@ -18,6 +18,7 @@ use holdfast_ledger::registry::{Node, Roles, Status};
 use holdfast_ledger::stake::Bond;
 use holdfast_ledger::transaction::Payload;
 use holdfast_node::folder::NodeFolder;
+use holdfast_proofs::genesis::Genesis;
 use serde_json::json;
 
 use crate::args::Common;
@@ -78,7 +79,7 @@ pub(super) async fn run(args: &RegisterArgs, common: &Common, output: &Output) -
     let account = args.key.account(Some(&args.dir))?;
     let network = settings::folder(common)?;
     let mut ledger = online::followed(common).await?;
-    check_contents(&network, &ledger)?;
+    check_contents(&network, &ledger.network().genesis)?;
     let remembered =
         std::path::absolute(&network).map_err(|error| Failure::local("no current folder", &error))?;
     let id = member.node;
@@ -161,16 +162,16 @@ pub(super) async fn run(args: &RegisterArgs, common: &Common, output: &Output) -
 }
 
 /// A node executes the ledger from its beginning, which genesis names only by its hash.
-fn check_contents(network: &Path, ledger: &LedgerClient) -> Result<(), Failure> {
+pub(super) fn check_contents(network: &Path, genesis: &Genesis) -> Result<(), Failure> {
+    let Some(part) = &genesis.ledger else { return Ok(()) };
     let path = network.join("ledger");
     let todo =
         "a node needs what the ledger began with: get the file `ledger` from whoever gave you `genesis`";
     let bytes = settings::read_limited(&path, CONTENTS_BYTES_MAX).map_err(|failure| {
         Failure::new(failure.exit, failure.reason, format!("{}; {todo}", failure.message))
     })?;
-    let part = ledger.network().genesis.ledger.as_ref();
     let why = match Contents::from_bytes(&bytes) {
-        Ok(contents) if part.is_some_and(|part| part.contents == contents.hash()) => return Ok(()),
+        Ok(contents) if part.contents == contents.hash() => return Ok(()),
         Ok(_) => "it is that of another network".to_owned(),
         Err(error) => explain(&error),
     };
