@@ -207,3 +207,22 @@ impl LedgerFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_for_operators_can_be_read() {
+        let page = include_str!("../../../../../docs/operators.md");
+        let (_, rest) = page.split_once("```toml\n").expect("an example");
+        let (text, _) = rest.split_once("```").expect("it ends");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("beginning.toml");
+        std::fs::write(&path, text).unwrap();
+        let file = LedgerFile::read(&path).unwrap_or_else(|failure| panic!("{}", failure.message));
+        assert_eq!((file.epoch_seconds(), *file.content.block_ms.get_ref()), (86_400, 10_000));
+        assert_eq!(file.content.owner.len(), 1);
+        assert_eq!(file.params(None).map(|params| params.bond_min.0).ok(), Some(100 * 10_u128.pow(18)));
+    }
+}
