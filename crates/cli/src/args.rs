@@ -14,20 +14,25 @@ use holdfast_proofs::genesis::Weight;
 use holdfast_store::export::range::ByteRange;
 use holdfast_store::import::ImportProfile;
 
+use crate::commands::bond::BondCommand;
 use crate::commands::cert::CertCommand;
 use crate::commands::chain::ChainCommand;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::key::KeyCommand;
 use crate::commands::key::unlock::KeyArgs;
 use crate::commands::ls::LsArgs;
+use crate::commands::motion::MotionCommand;
+use crate::commands::net::create::CreateArgs;
+use crate::commands::node::change::{ServeArgs, UpdateArgs};
+use crate::commands::node::register::RegisterArgs;
 use crate::commands::order::OrderCommand;
 use crate::commands::shell::{CompletionsArgs, ManArgs};
 use crate::commands::wallet::WalletCommand;
 
 mod value;
 
-pub(crate) use value::{amount, duration, key_name, position, timestamp};
-use value::{cid, import_profile, operations, size, weight};
+pub(crate) use value::{amount, duration, key_name, position, timestamp, weight};
+use value::{cid, import_profile, operations, size};
 
 /// What stands below the list of commands.
 const FIRST_STEPS: &str = "\
@@ -142,6 +147,12 @@ pub(crate) enum Command {
     /// Orders: paid storage that `put --for` made
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Bonds: money that a node's owner locks, and loses if the node breaks a rule
+    #[command(subcommand)]
+    Bond(BondCommand),
+    /// Motions: what validators together may change
+    #[command(subcommand)]
+    Motion(MotionCommand),
     /// The ledger: blocks, transactions, events, rows, and how to follow it without trusting a node
     #[command(subcommand)]
     Chain(ChainCommand),
@@ -307,26 +318,7 @@ pub(crate) enum NetCommand {
         dir: Option<PathBuf>,
     },
     /// Found a network from member files, then complete it with possession files
-    Create {
-        /// Where the network's folder shall be
-        #[arg(long, value_name = "DIR")]
-        dir: PathBuf,
-        /// Name of the network
-        #[arg(long, default_value = "holdfast")]
-        name: String,
-        /// A `member` file, from `node init`; repeat it for each
-        #[arg(long = "member", value_name = "FILE")]
-        members: Vec<PathBuf>,
-        /// A `possession` file, from `node prove`; repeat it for each
-        #[arg(long = "possession", value_name = "FILE", conflicts_with = "members")]
-        possessions: Vec<PathBuf>,
-        /// Copies that clients may ask for; the first is the default
-        #[arg(long, value_name = "N", default_values_t = [4])]
-        copies: Vec<u16>,
-        /// How many days the network runs
-        #[arg(long, value_name = "N", default_value_t = 365)]
-        days: u64,
-    },
+    Create(CreateArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -351,6 +343,9 @@ pub(crate) enum NodeCommand {
         /// Where it listens for links, which carry pieces and blocks [default: beside --listen, on the next port]
         #[arg(long, value_name = "ADDRESS")]
         listen_links: Option<holdfast_net::Multiaddr>,
+        /// Where others reach it, if not where it listens; repeat it for links, with /tls at the end
+        #[arg(long, value_name = "ADDRESS")]
+        announce: Vec<holdfast_net::Multiaddr>,
         /// Bytes that it may hold; the default is 100 GiB
         #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
         quota: u64,
@@ -370,6 +365,14 @@ pub(crate) enum NodeCommand {
         #[arg(long)]
         repair: bool,
     },
+    /// Make a node that was set up a candidate for the next epoch of the network chosen with --network, which has a ledger
+    Register(RegisterArgs),
+    /// Change what the ledger says of a node, from the next epoch on
+    Update(UpdateArgs),
+    /// Leave with the end of the epoch; the node still serves what it promised
+    Retire(ServeArgs),
+    /// Take back that a node leaves, or come back after it left
+    Rejoin(ServeArgs),
     /// Run a node until it is stopped
     Run {
         /// Where the node lies

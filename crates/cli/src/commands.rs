@@ -10,6 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 mod bench;
+pub(crate) mod bond;
 pub(crate) mod cert;
 pub(crate) mod chain;
 mod cid;
@@ -18,10 +19,13 @@ pub(crate) mod doctor;
 mod get;
 pub(crate) mod key;
 pub(crate) mod ls;
-mod net;
-mod node;
+pub(crate) mod motion;
+pub(crate) mod net;
+pub(crate) mod node;
 mod online;
 pub(crate) mod order;
+pub(crate) mod owner;
+mod params;
 mod put;
 pub(crate) mod shell;
 mod status;
@@ -61,6 +65,8 @@ pub(crate) fn run(command: Command, common: &Common, output: &Output) -> Result<
             Command::Key(command) => key::run(command, common, output).await,
             Command::Wallet(command) => wallet::run(command, common, output).await,
             Command::Order(command) => order::run(command, common, output).await,
+            Command::Bond(command) => bond::run(command, common, output).await,
+            Command::Motion(command) => motion::run(command, common, output).await,
             Command::Chain(command) => chain::run(command, common, output).await,
             Command::Doctor(args) => doctor::run(&args, common, output).await,
             Command::Completions(args) => shell::completions(&args, output),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use holdfast_client::network::Network;
+use holdfast_client::network::{Network, Peers};
 use holdfast_core::id::NetworkId;
 use holdfast_proofs::genesis::{GENESIS_BYTES_MAX, Genesis};
 use serde::Deserialize;
@@ -133,7 +133,34 @@ pub(crate) fn folder(common: &Common) -> Result<PathBuf, Failure> {
 
 /// The network to use.
 pub(crate) fn network(common: &Common) -> Result<Network, Failure> {
-    Ok(Network::load(&folder(common)?)?)
+    network_in(&folder(common)?)
+}
+
+/// The network whose folder this is, with the addresses that were found out earlier.
+pub(crate) fn network_in(folder: &Path) -> Result<Network, Failure> {
+    let network = Network::load(folder)?;
+    if let Some(path) = found_addresses(network.id()) {
+        network.hear(Peers::read(&path)?);
+    }
+    Ok(network)
+}
+
+/// Where the addresses of a network's nodes are noted that clients found out, and its folder does not name.
+fn found_addresses(network: &NetworkId) -> Option<PathBuf> {
+    state_folder().map(|folder| folder.join("peers").join(format!("{network}.toml")))
+}
+
+/// Notes addresses for later commands. Without a place for them they are found out anew.
+pub(crate) fn note_addresses(network: &Network) {
+    let Some(path) = found_addresses(network.id()) else { return };
+    let write = || {
+        let folder = path.parent().expect("it lies in a folder");
+        fs::create_dir_all(folder).map_err(|error| Failure::local("could not note addresses", &error))?;
+        Ok::<(), Failure>(network.peers().write(&path)?)
+    };
+    if let Err(failure) = write() {
+        tracing::warn!(why = failure.message, "addresses are found out anew by the next command");
+    }
 }
 
 /// The network id that `verify` trusts, or what to do if none is named. See [`named_id`].

@@ -158,7 +158,7 @@ pub(crate) fn start_all(network: &Path, lifetime: Lifetime) -> Result<Vec<NodePr
     for (folder, ready) in waiting {
         ready.wait(&folder)?;
         let addresses = folder.addresses();
-        peers.peer.push(PeerEntry { node: folder.member()?.node, addresses });
+        peers.peer.push(PeerEntry { node: folder.member()?.node, peer: None, addresses });
     }
     peers.save(network)?;
     Ok(std::mem::take(&mut nodes.0))

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use holdfast_core::bls;
+use holdfast_core::id::NodeId;
 use holdfast_net::frames::{Frame, FrameError, FrameReader, split};
 use holdfast_net::{Multiaddr, Net, OpenError, PeerId, Stream};
 use holdfast_proofs::certificate::ValidCertificate;
 use holdfast_proofs::statement::Statement;
-use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PieceInfo};
+use holdfast_protocol::ask::{self, AskReply, AskRequest, NodeInfo, PeerHint, PeersQuery, PieceInfo};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
-use crate::network::Network;
+use crate::network::{Network, PeerEntry, Peers};
 
 /// Who does not answer a question by then is passed over.
 const ANSWER_WINDOW: Duration = Duration::from_secs(5);
@@ -47,22 +48,21 @@ pub enum AskError {
 
 /// Asks. Every question may be asked twice.
 async fn ask(net: Net, network: &Network, place: usize, request: AskRequest) -> Result<AskReply, AskError> {
+    let reach = network.reach(place).ok_or(AskError::NoPeer)?;
     let nothing = |_: &AskReply| 0;
-    let (reply, _) = exchange(&net, network, place, (ask::PROTOCOL, &request), (nothing, 0)).await?;
+    let (reply, _) = exchange(&net, reach, (ask::PROTOCOL, &request), (nothing, 0)).await?;
     Ok(reply)
 }
 
-/// Sends one message to the member at a place on a stream of a protocol, and reads the answer, again and again until it
+/// Sends one message to a peer, which listens at these addresses, on a stream of a protocol, and reads the answer, again and again until it
 /// comes or it is too late. Every question may be asked twice. `follows` says how many bytes of data the answer announces, of
 /// which there may be at most so many.
 pub(crate) async fn exchange<R: DeserializeOwned + Serialize>(
     net: &Net,
-    network: &Network,
-    place: usize,
+    (peer, addresses): (PeerId, Vec<Multiaddr>),
     (protocol, request): (&'static str, &impl Serialize),
     (follows, data_max): (fn(&R) -> u64, usize),
 ) -> Result<(R, Vec<u8>), AskError> {
-    let (peer, addresses) = network.reach(place).ok_or(AskError::NoPeer)?;
     let exchange = || attempt(net, peer, &addresses, (protocol, request), (follows, data_max));
     let persist = async {
         let mut pause = PAUSE;
@@ -157,6 +157,25 @@ pub async fn receipt(
         AskReply::Receipt(signature) => Ok(signature),
         _ => Err(AskError::NoAnswer),
     }
+}
+
+/// Where nodes listen, as one of them says, who is told where this one does.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn peers(net: &Net, network: &Network, of: &NodeId, query: PeersQuery) -> Result<Peers, AskError> {
+    let reach = network.find(of).ok_or(AskError::NoPeer)?;
+    let nothing = |_: &AskReply| 0;
+    let question = (ask::PROTOCOL, &AskRequest::Peers(query));
+    let (reply, _) = exchange(net, reach, question, (nothing, 0)).await?;
+    let AskReply::Peers(hints) = reply else { return Err(AskError::NoAnswer) };
+    // What cannot be read is of a later version, or nothing.
+    let entry = |hint: &PeerHint| PeerEntry {
+        node: hint.node,
+        peer: hint.peer.as_str().parse().ok(),
+        addresses: hint.addresses.iter().filter_map(|address| address.as_str().parse().ok()).collect(),
+    };
+    Ok(Peers { peer: hints.iter().map(entry).collect() })
 }
 
 /// Gives a certificate to the slots that have not signed it, so that they fetch the piece. Who cannot be reached does

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use holdfast_core::codec::{self, Bounded};
-use holdfast_core::id::Epoch;
+use holdfast_core::id::{Epoch, NodeId};
 use holdfast_ledger::account::{Account, AccountId};
 use holdfast_ledger::block::BLOCK_BYTES_MAX;
 use holdfast_ledger::epoch::Running;
@@ -76,7 +76,7 @@ pub struct LedgerClient {
     light: LightClient,
     handovers: Vec<Handover>,
     /// Who is asked first: whoever gave the last good answer.
-    first: usize,
+    first: Option<NodeId>,
 }
 
 impl LedgerClient {
@@ -87,7 +87,7 @@ impl LedgerClient {
     pub fn new(net: Net, network: Network) -> Result<Self, LedgerError> {
         let light = LightClient::of_genesis(&network.genesis, &network.proofs)?;
         let asker = Asker { net, network: Arc::new(network) };
-        Ok(Self { asker, genesis: light.clone(), light, handovers: Vec::new(), first: 0 })
+        Ok(Self { asker, genesis: light.clone(), light, handovers: Vec::new(), first: None })
     }
 
     /// The network, with the newest committee that was asked for.
@@ -105,7 +105,15 @@ impl LedgerClient {
     /// # Errors
     /// See [`AnswerError`].
     pub async fn status(&self, place: usize) -> Result<ChainStatus, AnswerError> {
-        match self.asker.ask(place, &ChainRequest::Status(())).await? {
+        self.status_of(&self.network().committee.members()[place].node).await
+    }
+
+    /// The same of one node.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub async fn status_of(&self, node: &NodeId) -> Result<ChainStatus, AnswerError> {
+        match self.asker.ask(node, &ChainRequest::Status(())).await? {
             ChainReply::Status(status) if status.network == *self.network().id() => Ok(status),
             other => Err(unexpected(other)),
         }
@@ -129,6 +137,13 @@ impl LedgerClient {
     /// If nobody gives an answer that holds.
     pub async fn account(&mut self, id: &AccountId) -> Result<Proven<Account>, LedgerError> {
         self.row(Account::key(id)).await
+    }
+
+    /// Takes the word of a node that executes the ledger itself: this is the running committee.
+    pub fn assume(&mut self, committee: &Committee) {
+        if self.network().committee.id() != committee.id() {
+            Arc::make_mut(&mut self.asker.network).committee = committee.clone();
+        }
     }
 
     /// Learns the running epoch's committee, for [`LedgerClient::network`].
@@ -200,8 +215,8 @@ impl LedgerClient {
     pub async fn submit(&self, transaction: &Transaction) -> Result<TransactionId, LedgerError> {
         let request = ChainRequest::Submit(transaction.clone());
         let mut failure = None;
-        for place in self.asker.places(self.first) {
-            match self.asker.ask(place, &request).await {
+        for node in self.asker.nodes(self.first) {
+            match self.asker.ask(&node, &request).await {
                 Ok(ChainReply::Submitted(id)) => return Ok(id),
                 Ok(ChainReply::Refused(why)) => failure = Some(LedgerError::Refused(why.to_string())),
                 Ok(other) => failure = failure.or(Some(self.nobody(unexpected(other)))),
@@ -244,20 +259,20 @@ impl LedgerClient {
         self.data_of_anyone(&ChainRequest::Blocks(query), BLOCKS_BYTES_MAX).await
     }
 
-    /// The same of the member at a place.
+    /// The same of one node.
     ///
     /// # Errors
     /// See [`AnswerError`].
-    pub async fn blocks_of(&self, place: usize, query: BlocksQuery) -> Result<Blocks, AnswerError> {
-        self.asker.data(place, &ChainRequest::Blocks(query), BLOCKS_BYTES_MAX).await
+    pub async fn blocks_of(&self, node: &NodeId, query: BlocksQuery) -> Result<Blocks, AnswerError> {
+        self.asker.data(node, &ChainRequest::Blocks(query), BLOCKS_BYTES_MAX).await
     }
 
-    /// A block that is not yet decided, as the member at a place keeps it.
+    /// A block that is not yet decided, as one node keeps it.
     ///
     /// # Errors
     /// See [`AnswerError`].
-    pub async fn undecided(&self, place: usize, block: BlockHash) -> Result<Vec<u8>, AnswerError> {
-        self.asker.bytes(place, &ChainRequest::Undecided(block), BLOCK_BYTES_MAX).await
+    pub async fn undecided(&self, node: &NodeId, block: BlockHash) -> Result<Vec<u8>, AnswerError> {
+        self.asker.bytes(node, &ChainRequest::Undecided(block), BLOCK_BYTES_MAX).await
     }
 
     /// Gives many transactions to the member at a place, and answers how many it did not take.
@@ -269,7 +284,8 @@ impl LedgerClient {
         place: usize,
         transactions: Bounded<Transaction, SUBMIT_MAX>,
     ) -> Result<u32, AnswerError> {
-        match self.asker.ask(place, &ChainRequest::SubmitMany(transactions)).await? {
+        let node = self.network().committee.members()[place].node;
+        match self.asker.ask(&node, &ChainRequest::SubmitMany(transactions)).await? {
             ChainReply::NotTaken(count) => Ok(count),
             other => Err(unexpected(other)),
         }
@@ -305,12 +321,13 @@ impl LedgerClient {
         loop {
             let trusted = self.light.validators().id();
             let request = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
-            let ask = async |place| asker.data::<RowAnswer>(place, &request, ROW_ANSWER_BYTES_MAX).await;
-            let places = asker.places(self.first);
+            let ask =
+                async |node: NodeId| asker.data::<RowAnswer>(&node, &request, ROW_ANSWER_BYTES_MAX).await;
+            let nodes = asker.nodes(self.first);
             let judge = |answer: RowAnswer| self.judge(key, answer);
-            let answer = first_of(places, ask, judge).await;
-            let (place, proven) = answer.map_err(|error| self.nobody(error))?;
-            self.first = place;
+            let answer = first_of(nodes, ask, judge).await;
+            let (node, proven) = answer.map_err(|error| self.nobody(error))?;
+            self.first = Some(node);
             if let Some(proven) = proven {
                 return Ok(proven);
             }
@@ -365,7 +382,7 @@ impl LedgerClient {
     }
 
     fn nobody(&self, source: AnswerError) -> LedgerError {
-        LedgerError::NoAnswer { asked: self.network().committee.members().len(), source }
+        LedgerError::NoAnswer { asked: self.network().nodes().len(), source }
     }
 
     async fn anyone<T>(
@@ -373,8 +390,8 @@ impl LedgerClient {
         request: &ChainRequest,
         read: impl Fn(ChainReply) -> Result<T, AnswerError>,
     ) -> Result<T, LedgerError> {
-        let ask = async |place| self.asker.ask(place, request).await;
-        let answer = first_of(self.asker.places(self.first), ask, read).await;
+        let ask = async |node: NodeId| self.asker.ask(&node, request).await;
+        let answer = first_of(self.asker.nodes(self.first), ask, read).await;
         answer.map(|(_, answer)| answer).map_err(|error| self.nobody(error))
     }
 
@@ -383,8 +400,11 @@ impl LedgerClient {
         request: &ChainRequest,
         max: usize,
     ) -> Result<T, LedgerError> {
-        let ask = async |place| self.asker.data(place, request, max).await;
-        let answer = first_of(self.asker.places(self.first), ask, Ok).await;
+        let ask = async |node: NodeId| self.asker.data(&node, request, max).await;
+        let answer = first_of(self.asker.nodes(self.first), ask, Ok).await;
         answer.map(|(_, answer)| answer).map_err(|error| self.nobody(error))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,13 @@
 //! | `genesis` | the founding object; its hash is the network id |
 //! | `genesis.proofs` | possession proofs of its members |
 //! | `peers.toml` | where members listen: unsigned hints |
+//!
+//! Whoever uses a network learns more of where nodes listen, and tells all copies of it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use holdfast_core::id::{NetworkId, NodeId};
 use holdfast_net::{Multiaddr, PeerId};
@@ -18,7 +19,11 @@ use holdfast_proofs::bundle::CommitteeProof;
 use holdfast_proofs::committee::Committee;
 use holdfast_proofs::genesis::{Genesis, GenesisError, GenesisProofs, ProofsError};
 use holdfast_proofs::light::Handover;
-use serde::{Deserialize, Serialize};
+
+mod addresses;
+
+use addresses::Addresses;
+pub use addresses::{PeerEntry, Peers};
 
 /// Why a network cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,25 +62,6 @@ pub enum NetworkError {
     },
 }
 
-/// `peers.toml`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Peers {
-    /// One entry per node whose address is known.
-    #[serde(default)]
-    pub peer: Vec<PeerEntry>,
-}
-
-/// Where one member listens.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PeerEntry {
-    /// Its node id.
-    pub node: NodeId,
-    /// Its addresses.
-    pub addresses: Vec<Multiaddr>,
-}
-
 /// A network that a client can use.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -89,7 +75,7 @@ pub struct Network {
     /// What shows a stranger that it is the committee of its epoch.
     pub standing: Standing,
     /// Shared by all copies, so that whoever learns of a new address tells everybody.
-    addresses: Arc<RwLock<BTreeMap<NodeId, Vec<Multiaddr>>>>,
+    addresses: Arc<RwLock<Addresses>>,
 }
 
 /// A committee's place in the ledger, for bundles. Empty for epoch 0, whose committee follows from genesis.
@@ -114,8 +100,10 @@ impl Network {
         let refused = |source| NetworkError::Proofs { path: path.clone(), source };
         let proofs = GenesisProofs::from_bytes(&read(&path)?).map_err(refused)?;
         let committee = Committee::new(&genesis, &proofs).map_err(refused)?;
-        let addresses = Arc::new(RwLock::new(Peers::load(folder)?.addresses()));
-        Ok(Self { genesis, proofs, committee, standing: Standing::default(), addresses })
+        let network =
+            Self { genesis, proofs, committee, standing: Standing::default(), addresses: Arc::default() };
+        network.reload_addresses(folder)?;
+        Ok(network)
     }
 
     /// Reads anew where members listen, for all copies of this network.
@@ -123,9 +111,25 @@ impl Network {
     /// # Errors
     /// If `peers.toml` cannot be used; then the addresses stay as they were.
     pub fn reload_addresses(&self, folder: &Path) -> Result<(), NetworkError> {
-        let addresses = Peers::load(folder)?.addresses();
-        *self.addresses.write().unwrap_or_else(PoisonError::into_inner) = addresses;
+        let hints = Peers::load(folder)?;
+        self.write().set_hints(hints);
         Ok(())
+    }
+
+    /// A node says, for all copies of this network, where it listens.
+    pub fn tell(&self, node: NodeId, peer: PeerId, addresses: Vec<Multiaddr>) {
+        self.write().tell(node, peer, addresses);
+    }
+
+    /// Somebody says it of others.
+    pub fn hear(&self, Peers { peer }: Peers) {
+        let mut known = self.write();
+        peer.into_iter().for_each(|entry| known.hear(entry));
+    }
+
+    /// The ledger names the peer id of a node, which need not be a member.
+    pub fn know(&self, node: NodeId, peer: PeerId) {
+        self.write().know(node, peer);
     }
 
     /// The network's name.
@@ -135,8 +139,41 @@ impl Network {
 
     /// Where a node listens, as far as is known.
     pub fn addresses_of(&self, node: &NodeId) -> Vec<Multiaddr> {
-        let addresses = self.addresses.read().unwrap_or_else(PoisonError::into_inner);
-        addresses.get(node).cloned().unwrap_or_default()
+        self.read().of(node)
+    }
+
+    /// How to reach a node, member or not; without addresses if none is known.
+    pub fn find(&self, node: &NodeId) -> Option<(PeerId, Vec<Multiaddr>)> {
+        if let Some(place) = self.committee.place(node) {
+            return self.reach(place);
+        }
+        let known = self.read();
+        Some((known.peer(node)?, known.of(node)))
+    }
+
+    /// All who can be asked: the members, then others whose addresses are known.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        let known = self.read();
+        let others = known.nodes().into_iter().filter(|node| known.peer(node).is_some());
+        let others = others.filter(|node| self.committee.place(node).is_none());
+        self.committee.members().iter().map(|member| member.node).chain(others).collect()
+    }
+
+    /// Everything that is known of where nodes listen, for those who know less.
+    pub fn peers(&self) -> Peers {
+        let entry = |node: NodeId| {
+            let (peer, addresses) = self.find(&node)?;
+            (!addresses.is_empty()).then_some(PeerEntry { node, peer: Some(peer), addresses })
+        };
+        Peers { peer: self.nodes().into_iter().filter_map(entry).collect() }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Addresses> {
+        self.addresses.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Addresses> {
+        self.addresses.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How to reach the member at a place of the committee; without addresses if none is known.
@@ -144,37 +181,6 @@ impl Network {
         let member = &self.committee.members()[place];
         let peer = member.peer.as_str().parse().ok()?;
         Some((peer, self.addresses_of(&member.node)))
-    }
-}
-
-impl Peers {
-    /// Reads `peers.toml` in a network's folder; a missing file is no addresses.
-    ///
-    /// # Errors
-    /// If it cannot be read or has unknown or malformed entries.
-    pub fn load(folder: &Path) -> Result<Self, NetworkError> {
-        let path = folder.join("peers.toml");
-        match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|error| NetworkError::Peers { path, why: error.message().to_owned() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(NetworkError::File { path, source }),
-        }
-    }
-
-    fn addresses(self) -> BTreeMap<NodeId, Vec<Multiaddr>> {
-        self.peer.into_iter().map(|entry| (entry.node, entry.addresses)).collect()
-    }
-
-    /// Writes `peers.toml` into a network's folder, in one step.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<(), NetworkError> {
-        let path = folder.join("peers.toml");
-        let text = toml::to_string(self).expect("addresses are plain data");
-        holdfast_store::write_file(&path, text.as_bytes())
-            .map_err(|source| NetworkError::File { path, source })
     }
 }
 

@@ -52,7 +52,7 @@ impl StubNetwork {
             let listener = Listener::start(&key, &"/ip4/127.0.0.1/tcp/0/tls".parse().unwrap()).await.unwrap();
             let net = Net::start(key, &["/ip4/127.0.0.1/tcp/0".parse().unwrap()]).await.unwrap();
             let addresses = [net.listening(), &[listener.address().clone()]].concat();
-            peers.peer.push(PeerEntry { node: member.node, addresses });
+            peers.peer.push(PeerEntry { node: member.node, peer: None, addresses });
             members.push(member);
             nets.push((number, net));
             listeners.push((number, listener));

@@ -233,11 +233,6 @@ impl Row for Claim {
 
 /// Names that no two nodes share, each under a byte for its kind.
 fn names(member: &Member) -> [Vec<u8>; 3] {
-    let name = |kind: u8, bytes: &[u8]| {
-        let mut key = vec![kind];
-        key.extend_from_slice(blake3::hash(bytes).as_bytes());
-        key
-    };
     [
         name(1, member.bls.as_bytes()),
         name(2, member.box_key.as_bytes()),
@@ -245,10 +240,25 @@ fn names(member: &Member) -> [Vec<u8>; 3] {
     ]
 }
 
+fn name(kind: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut key = vec![kind];
+    key.extend_from_slice(blake3::hash(bytes).as_bytes());
+    key
+}
+
 /// Whether a node holds all its names.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn holds_its_names(state: &State<'_>, member: &Member) -> bool {
     names(member).iter().all(|name| state.get(name).ok().flatten() == Some(Claim(member.node)))
+}
+
+/// Which node a libp2p peer is the host of, if it is registered.
+///
+/// # Errors
+/// If the row cannot be read.
+pub fn hosted_by(state: &State<'_>, peer: &str) -> Result<Option<NodeId>, RowsError> {
+    let claim: Option<Claim> = state.get(&name(3, peer.as_bytes()))?;
+    Ok(claim.map(|Claim(node)| node))
 }
 
 /// How many names are taken.

@@ -10,6 +10,7 @@
 //! | `possession` | its proof of possession for that network |
 //! | `store/` | pieces and index |
 //! | `ledger/` | the ledger, of networks that have one |
+//! | `peers.toml` | where other nodes listen, as far as this one found out; also for newcomers |
 //! | `api` | where the HTTP API listens |
 //! | `address` | where it listens, one address a line; it prefers the same ports next time |
 //! | `lock` | held while the node runs; holds its process id |
@@ -22,7 +23,9 @@ use std::time::Duration;
 
 use holdfast_client::keystore::AccountKey;
 use holdfast_core::codec::{self, DecodeError, Text, TextError};
-use holdfast_core::id::Salt;
+use holdfast_core::id::{NetworkId, Salt};
+use holdfast_ledger::account::AccountId;
+use holdfast_ledger::registry::{Register, Registration, Roles};
 use holdfast_net::multiaddr::Protocol;
 use holdfast_net::{Multiaddr, PeerId, key};
 use holdfast_proofs::checkpoint::Checkpoint;
@@ -116,6 +119,10 @@ pub struct NodeConfig {
     /// Where to listen for links, which carry pieces and blocks. By default the same address as `listen`, on the next
     /// port, or on any port if that listens on any.
     pub listen_links: Option<Multiaddr>,
+    /// Where others reach this node, if that is not where it listens: behind a router, or where it listens everywhere. One
+    /// address for questions, and one that ends in `/tls` for links.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub announce: Vec<Multiaddr>,
     /// Bytes that pieces may take.
     pub quota_bytes: u64,
     /// Folder of the network (`genesis` and `genesis.proofs`), absolute or relative to the node's folder.
@@ -194,6 +201,7 @@ impl Default for NodeConfig {
         Self {
             listen: "/ip4/127.0.0.1/tcp/0".parse().expect("a valid address"),
             listen_links: None,
+            announce: Vec::new(),
             quota_bytes: 100 << 30,
             network: None,
             listen_api: None,
@@ -309,8 +317,45 @@ impl NodeFolder {
         let possession = Trusted::start(&self.enclave())?.possession(&genesis.network())?;
         let proof = MemberProof { node: member.node, possession };
         self.write("possession", &codec::encode(&proof))?;
-        self.write_config(&NodeConfig { network: Some(remembered.to_owned()), ..self.config()? })?;
+        self.join(remembered)?;
         Ok(proof)
+    }
+
+    /// Remembers the network whose folder is `network`, absolute or relative to the node's folder.
+    ///
+    /// # Errors
+    /// If the configuration cannot be read or written.
+    pub fn join(&self, network: &Path) -> Result<(), FolderError> {
+        self.write_config(&NodeConfig { network: Some(network.to_owned()), ..self.config()? })
+    }
+
+    /// Has the enclave agree that `owner` registers the node with a network, as its `member` file describes it.
+    ///
+    /// # Errors
+    /// If the node runs, because only one process may use its enclave, or something cannot be read.
+    pub fn registration(
+        &self,
+        network: &NetworkId,
+        owner: AccountId,
+        roles: Roles,
+    ) -> Result<Register, FolderError> {
+        let _lock = self.lock()?;
+        let member = self.member()?;
+        let registration = Registration {
+            owner,
+            roles,
+            ed25519: member.ed25519,
+            bls: member.bls,
+            box_key: member.box_key,
+            operator: member.operator,
+            failure_domain: member.failure_domain,
+            weight: member.weight,
+            peer: member.peer,
+        };
+        let trusted = Trusted::start(&self.enclave())?;
+        let consent = trusted.consent(network, &registration)?;
+        let possession = trusted.possession(network)?;
+        Ok(Register { registration, possession, consent })
     }
 
     /// The configuration.

@@ -13,3 +13,4 @@ pub mod provider;
 pub mod signer;
 pub mod trusted;
 mod upkeep;
+mod whereabouts;

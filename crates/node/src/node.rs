@@ -20,6 +20,7 @@ use crate::provider::{self, Provider};
 use crate::signer::Signer;
 use crate::trusted::{Trusted, TrustedError};
 use crate::upkeep;
+use crate::whereabouts::Whereabouts;
 
 /// Why a node could not run.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +108,7 @@ pub async fn run(
     let usage = store.usage();
     tracing::info!(node = %node.short(), pieces = usage.pieces, bytes = usage.bytes, "serving");
     let (pulls, wanted) = Pulls::new();
-    let provider = Arc::new(Provider { members, node, store, signer, pulls });
+    let provider = Arc::new(Provider { members, node, store, signer, pulls, network: network.clone() });
     let addresses = [net.listening(), std::slice::from_ref(listener.address())].concat();
     let tasks = TaskTracker::new();
     let protocols = provider::serve(&provider, &net, listener, &stop, &tasks);
@@ -117,6 +118,9 @@ pub async fn run(
         let around = Around { ledger, trusted, node, net, network, folder: path };
         ledger::start(around, (&folder, &config), &tasks, &stop).await?;
     }
+    let announced = if config.announce.is_empty() { addresses.clone() } else { config.announce };
+    let whereabouts = Whereabouts::new(provider.clone(), net.clone(), &folder, announced);
+    tasks.spawn(whereabouts.run(stop.clone()));
     let puller = Puller::new(provider.clone(), net.clone(), network, network_folder);
     tasks.spawn(puller.run(wanted, stop.clone()));
     folder.write_addresses(&addresses)?;

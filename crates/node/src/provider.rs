@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use holdfast_client::network::Network;
 use holdfast_core::id::NodeId;
 use holdfast_net::Net;
 use holdfast_net::link::Listener;
@@ -38,6 +39,8 @@ pub struct Provider {
     pub(crate) store: Store,
     pub(crate) signer: Signer,
     pub(crate) pulls: Pulls,
+    /// Where others listen.
+    pub(crate) network: Network,
 }
 
 /// Serves all protocols until `stop` is cancelled. Conversations run in `tasks`; dropping the result stops accepting.

@@ -2,6 +2,7 @@
 
 use holdfast_core::block::BlockId;
 use holdfast_core::bls;
+use holdfast_core::codec::{Bounded, Text};
 use holdfast_core::id::{NodeId, PieceRoot};
 use holdfast_core::tagged_enum;
 use holdfast_proofs::certificate::Certificate;
@@ -22,7 +23,37 @@ tagged_enum! {
         3 => Keep(Certificate),
         /// Sign again what you have promised.
         4 => Receipt(Statement),
+        /// Where do others listen? And this is where I do.
+        5 => Peers(PeersQuery),
     }
+}
+
+/// Addresses of one node that are told.
+pub const ADDRESSES_MAX: usize = 4;
+/// Nodes whose addresses are told at once, so that they fit into one message.
+pub const HINTS_MAX: usize = 24;
+
+/// An address in its text form. Who cannot read it passes it over.
+pub type AddressText = Text<100>;
+
+/// Whose addresses the asker lacks, and its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct PeersQuery {
+    /// Where the asker listens; nowhere if it is a client. It is believed of a registered node, whose host the stream shows.
+    pub listening: Bounded<AddressText, ADDRESSES_MAX>,
+    /// Whose addresses are asked for; whichever the other likes to tell if none are named.
+    pub wanted: Bounded<NodeId, HINTS_MAX>,
+}
+
+/// Where a node listens, as another one says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct PeerHint {
+    /// The node.
+    pub node: NodeId,
+    /// Its host's libp2p peer id.
+    pub peer: Text<64>,
+    /// Its addresses.
+    pub addresses: Bounded<AddressText, ADDRESSES_MAX>,
 }
 
 tagged_enum! {
@@ -38,6 +69,8 @@ tagged_enum! {
         4 => Failed(()),
         /// The signature; null if nothing like it was promised.
         5 => Receipt(Option<bls::Signature>),
+        /// Where nodes listen.
+        6 => Peers(Bounded<PeerHint, HINTS_MAX>),
     }
 }
 

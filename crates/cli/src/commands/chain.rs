@@ -118,7 +118,7 @@ async fn validators(common: &Common, output: &Output) -> Result<(), Failure> {
 }
 
 /// Who decides about the next block.
-async fn validator_set(ledger: &mut LedgerClient) -> Result<Present<ValidatorSet>, Failure> {
+pub(super) async fn validator_set(ledger: &mut LedgerClient) -> Result<Present<ValidatorSet>, Failure> {
     let Proven { row, header } = ledger.row::<ValidatorSet>(&[]).await?;
     let row =
         row.ok_or_else(|| Failure::new(Exit::Invalid, "ledger.unproven", "the ledger has no validators"))?;
@@ -129,18 +129,8 @@ async fn params(common: &Common, output: &Output) -> Result<(), Failure> {
     let Present { row: params, header } = online::ledger(common).await?.params().await?;
     let profiles: Vec<_> = params.profiles.iter().map(|profile| profile.name()).collect();
     let height = header.header().height;
-    let rows = [
-        ("fee of a transaction", money(params.fee_flat)),
-        ("and for each byte of it", money(params.fee_byte)),
-        ("price of a byte, copy and epoch", money(params.price_byte_epoch)),
-        ("least bond for a weight of 1", money(params.bond_min)),
-        ("epochs until bond comes back", params.unbond_epochs.to_string()),
-        ("epochs to show an offence", params.evidence_epochs.to_string()),
-        ("share of a bond that an offender loses", format!("{} %", params.slash_percent)),
-        ("profiles", profiles.join(", ")),
-    ];
-    let mut lines =
-        aligned(rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect());
+    let rows = super::params::rows(&params).into_iter();
+    let mut lines = aligned(rows.map(|(_, what, value)| vec![what.to_owned(), value]).collect());
     lines.push(format!("proven as of block {height}"));
     let object = json!({
         "fee_flat": params.fee_flat,

@@ -2,18 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use holdfast_client::ask;
 use holdfast_client::ledger::LedgerClient;
 use holdfast_client::network::Network;
-use holdfast_core::codec::{self, Bounded, Text};
 use holdfast_core::explain;
-use holdfast_core::id::Timestamp;
-use holdfast_node::folder::{Description, NodeConfig, NodeFolder, read_record};
-use holdfast_proofs::genesis::{
-    Genesis, GenesisError, GenesisProofs, LedgerPart, Member, MemberProof, ProofsError, Weight,
-};
+use holdfast_node::folder::{Description, NodeConfig, NodeFolder};
+use holdfast_proofs::genesis::Weight;
 use holdfast_proofs::profile::Profile;
 use serde_json::json;
 
@@ -25,7 +21,11 @@ use crate::output::Output;
 use crate::settings;
 use crate::supervisor::{self, Lifetime, Stopping};
 
+pub(crate) mod create;
 mod devnet;
+mod ledger_file;
+
+use create::{genesis, write, write_proofs};
 
 pub(super) use devnet::Speed;
 
@@ -62,34 +62,7 @@ pub(super) async fn run(command: NetCommand, common: &Common, output: &Output) -
             let dir = dir.map_or_else(|| settings::folder(common), Ok)?;
             status(&dir, output).await
         }
-        NetCommand::Create { dir, name, members, possessions, copies, days } => {
-            if members.is_empty() && possessions.is_empty() {
-                let message =
-                    "name the members with --member FILE, or complete a network with --possession FILE";
-                return Err(Failure::new(Exit::Usage, "net.create", message));
-            }
-            if possessions.is_empty() {
-                let members: Vec<Member> =
-                    members.iter().map(|path| read_record(path)).collect::<Result<_, _>>()?;
-                if common.dry_run {
-                    let text =
-                        format!("would found a network of {} members in {}", members.len(), dir.display());
-                    output.result(&text, "net-plan", json!({"members": members.len(), "dir": dir}));
-                    return Ok(());
-                }
-                found(&dir, &name, members, &copies, days, output)
-            } else if common.dry_run {
-                let text = format!(
-                    "would complete the network in {} by {} members",
-                    dir.display(),
-                    possessions.len()
-                );
-                output.result(&text, "net-plan", json!({"possessions": possessions.len(), "dir": dir}));
-                Ok(())
-            } else {
-                complete(&dir, &possessions, output)
-            }
-        }
+        NetCommand::Create(args) => create::run(&args, common, output),
     }
 }
 
@@ -220,7 +193,7 @@ pub(super) fn make_local(count: u16, dir: &Path, quota: u64, speed: Speed) -> Re
     let profile = Profile::copies(copies).expect("between one and four");
     let contents = devnet::contents(dir, &folders, profile)?;
     let ledger = Some(devnet::part(&contents, speed));
-    let genesis = genesis("local", members, &[copies], speed.epoch_seconds, ledger)?;
+    let genesis = genesis("local", members, &[profile], speed.epoch_seconds, ledger)?;
     write(&dir.join("ledger"), &contents.to_bytes())?;
     write(&dir.join("genesis"), &genesis.to_bytes())?;
     // Relative to the node's folder, so that the whole network can be moved.
@@ -263,103 +236,6 @@ impl Drop for RemoveUnless {
     }
 }
 
-/// A genesis whose first epoch lasts so many seconds.
-fn genesis(
-    name: &str,
-    members: Vec<Member>,
-    copies: &[u16],
-    seconds: u64,
-    ledger: Option<LedgerPart>,
-) -> Result<Genesis, Failure> {
-    let usage = |message: String| Failure::new(Exit::Usage, "net.create", message);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_err(|error| Failure::local("this machine's clock stands before 1970", &error))?;
-    let start = Timestamp(now.as_secs());
-    let end = start.plus(seconds).ok_or_else(|| usage("--days is too large".into()))?;
-    let profiles = copies
-        .iter()
-        .map(|n| Profile::copies(*n).ok_or_else(|| usage(format!("{n} copies are no profile; 1 to 255 are"))))
-        .collect::<Result<Vec<_>, _>>()?;
-    for member in &members {
-        if holdfast_node::folder::peer_of(member).is_none() {
-            let message = format!("member {} is refused: its peer id is none", member.node);
-            return Err(Failure::new(Exit::Invalid, "net.member", message));
-        }
-    }
-    let name = Text::new(name).map_err(|error| usage(format!("--name: {error}")))?;
-    Genesis::found(name, start, end, profiles, members, ledger).map_err(|error| match &error {
-        GenesisError::Member { .. } => Failure::new(Exit::Invalid, "net.member", explain(&error)),
-        _ => usage(explain(&error)),
-    })
-}
-
-/// First half of founding: genesis from member files.
-fn found(
-    dir: &Path,
-    name: &str,
-    members: Vec<Member>,
-    copies: &[u16],
-    days: u64,
-    output: &Output,
-) -> Result<(), Failure> {
-    let path = dir.join("genesis");
-    if path.exists() {
-        let message = format!("{} exists already; complete it with --possession files", path.display());
-        return Err(Failure::new(Exit::Conflict, "net.exists", message));
-    }
-    let too_many = || Failure::new(Exit::Usage, "net.create", "--days is too large");
-    let seconds = days.checked_mul(86_400).ok_or_else(too_many)?;
-    let genesis = genesis(name, members, copies, seconds, None)?;
-    fs::create_dir_all(dir)
-        .map_err(|error| Failure::local(format_args!("could not make {}", dir.display()), &error))?;
-    write(&path, &genesis.to_bytes())?;
-    let text = format!(
-        "network {}\ngive {} to every member; each runs `holdfast node prove` and returns its possession file",
-        genesis.network(),
-        path.display()
-    );
-    output.result(
-        &text,
-        "net-create",
-        json!({"network": genesis.network(), "genesis": path, "complete": false}),
-    );
-    Ok(())
-}
-
-/// Second half of founding: every member has shown possession.
-fn complete(dir: &Path, files: &[PathBuf], output: &Output) -> Result<(), Failure> {
-    let path = dir.join("genesis");
-    let bytes = settings::read_limited(&path, holdfast_proofs::genesis::GENESIS_BYTES_MAX)?;
-    let genesis = Genesis::from_bytes(&bytes).map_err(|error| {
-        let message = format!("{} is refused: {}", path.display(), explain(&error));
-        Failure::new(Exit::Invalid, "network.genesis", message)
-    })?;
-    let proofs = files.iter().map(|file| read_record(file)).collect::<Result<Vec<MemberProof>, _>>()?;
-    write_proofs(dir, &genesis, proofs)?;
-    let text = format!("network {} is complete: every member owns its keys", genesis.network());
-    output.result(
-        &text,
-        "net-create",
-        json!({"network": genesis.network(), "genesis": path, "complete": true}),
-    );
-    Ok(())
-}
-
-fn write_proofs(dir: &Path, genesis: &Genesis, mut proofs: Vec<MemberProof>) -> Result<(), Failure> {
-    let refused = |error: &ProofsError| Failure::new(Exit::Invalid, "network.possession", explain(error));
-    proofs.sort_by_key(|proof| proof.node);
-    let too_many = |_| Failure::new(Exit::Usage, "net.create", "too many possession files");
-    let proofs =
-        GenesisProofs { network: genesis.network(), members: Bounded::new(proofs).map_err(too_many)? };
-    proofs.keys(genesis).map_err(|error| refused(&error))?;
-    write(&dir.join("genesis.proofs"), &codec::encode(&proofs))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    holdfast_store::write_file(path, bytes)
-        .map_err(|error| Failure::local(format_args!("could not write {}", path.display()), &error))
-}
-
 fn down(dir: &Path, output: &Output) -> Result<(), Failure> {
     // Each node is tried, whatever became of the others.
     let (mut stopped, mut failure) = (0, None);
@@ -381,7 +257,7 @@ fn down(dir: &Path, output: &Output) -> Result<(), Failure> {
 }
 
 async fn status(dir: &Path, output: &Output) -> Result<(), Failure> {
-    let Online { net, network, .. } = online::follow(Network::load(dir)?, output).await?;
+    let Online { net, network, .. } = online::follow(settings::network_in(dir)?, output).await?;
     let mut text = format!("network {} ({})\n", network.id(), network.genesis.name);
     let mut rows = Vec::new();
     let mut serving = 0;

@@ -1,6 +1,7 @@
-//! `node init|prove|check|run`.
+//! `node init|prove|check|register|update|retire|rejoin|run`.
 
 use holdfast_node::folder::{Description, NodeConfig, NodeFolder};
+use holdfast_proofs::genesis::{GENESIS_BYTES_MAX, Genesis};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -9,11 +10,22 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings;
 
+pub(crate) mod change;
 mod check;
+pub(crate) mod register;
 
 pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) -> Result<(), Failure> {
     match command {
-        NodeCommand::Init { dir, operator, failure_domain, weight, listen, listen_links, quota } => {
+        NodeCommand::Init {
+            dir,
+            operator,
+            failure_domain,
+            weight,
+            listen,
+            listen_links,
+            announce,
+            quota,
+        } => {
             if common.dry_run {
                 output.result(
                     &format!("would make a node in {}", dir.display()),
@@ -22,12 +34,20 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
                 );
                 return Ok(());
             }
-            let config = NodeConfig { listen, listen_links, quota_bytes: quota, ..NodeConfig::default() };
+            let config =
+                NodeConfig { listen, listen_links, announce, quota_bytes: quota, ..NodeConfig::default() };
             let member =
                 NodeFolder::at(&dir).init(&config, &Description { operator, failure_domain, weight })?;
             let file = dir.join("member");
-            let text = format!("node {}\nsend {} to whoever founds the network", member.node, file.display());
-            output.result(&text, "node-init", json!({"node": member.node, "member": file}));
+            let account = NodeFolder::at(&dir).account()?.account();
+            let text = format!(
+                "node {}\nowned by account {account}, whose key lies in the node's folder\n\
+                 send {} and the account to whoever founds the network, or join one that runs with `holdfast node register`",
+                member.node,
+                file.display()
+            );
+            let object = json!({"node": member.node, "account": account.to_string(), "member": file});
+            output.result(&text, "node-init", object);
             Ok(())
         }
         NodeCommand::Prove { dir } => {
@@ -39,6 +59,11 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
             }
             let remembered =
                 std::path::absolute(&network).map_err(|error| Failure::local("no current folder", &error))?;
+            // A genesis that cannot be read is told of below.
+            let bytes = settings::read_limited(&network.join("genesis"), GENESIS_BYTES_MAX)?;
+            if let Ok(genesis) = Genesis::from_bytes(&bytes) {
+                register::check_contents(&network, &genesis)?;
+            }
             let proof = NodeFolder::at(&dir).prove(&network, &remembered)?;
             let file = dir.join("possession");
             let text = format!("send {} to whoever founds the network", file.display());
@@ -54,6 +79,10 @@ pub(super) async fn run(command: NodeCommand, common: &Common, output: &Output) 
             }
             check::run(&dir, repair, output).await
         }
+        NodeCommand::Register(args) => register::run(&args, common, output).await,
+        NodeCommand::Update(args) => change::update(&args, common, output).await,
+        NodeCommand::Retire(args) => change::retire(&args, common, output).await,
+        NodeCommand::Rejoin(args) => change::rejoin(&args, common, output).await,
         NodeCommand::Run { dir, .. } if common.dry_run => {
             output.result(
                 &format!("would run the node in {}", dir.display()),

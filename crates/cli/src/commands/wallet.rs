@@ -14,7 +14,7 @@ use crate::output::Output;
 
 mod faucet;
 mod history;
-mod send;
+pub(super) mod send;
 
 use faucet::FaucetArgs;
 use history::HistoryArgs;

@@ -197,7 +197,8 @@ pub(super) fn event(event: &Event) -> (String, Value) {
     }
 }
 
-fn status(status: Status) -> &'static str {
+/// Whether a node serves.
+pub(super) fn status(status: Status) -> &'static str {
     match status {
         Status::Active => "active",
         Status::Leaving => "leaving",

@@ -239,8 +239,11 @@ impl World {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.contains("addresses"), "{}", fs::read_to_string(node.file("node.log")).unwrap());
         // It may have had to take other ports.
-        let entry =
-            |node: &NodeFolder| PeerEntry { node: node.member().unwrap().node, addresses: node.addresses() };
+        let entry = |node: &NodeFolder| PeerEntry {
+            node: node.member().unwrap().node,
+            peer: None,
+            addresses: node.addresses(),
+        };
         Peers { peer: self.nodes().iter().map(entry).collect() }.save(&self.path("net")).unwrap();
         child
     }

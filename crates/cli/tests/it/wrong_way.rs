@@ -4,7 +4,7 @@ use std::fs;
 
 use holdfast_client::network::Peers;
 
-use crate::support::World;
+use crate::support::{World, has_file};
 
 #[test]
 fn wrong_addresses_cost_their_node_and_no_other() {
@@ -22,9 +22,13 @@ fn wrong_addresses_cost_their_node_and_no_other() {
     save(&|peers| peers.peer[0].addresses = vec!["/ip4/127.0.0.1/tcp/1/tls".parse().unwrap()]);
     let put = world.run_json(["put", "file"]).ok().json();
     assert_eq!(put["pieces"][0]["signed"], 3);
-    // Or is not there at all.
+    // One that is not there at all is asked for, and remembered for the next command.
     save(&|peers| drop(peers.peer.remove(0)));
-    assert_eq!(world.run_json(["put", "file"]).ok().json()["pieces"][0]["signed"], 3);
+    for _ in 0..2 {
+        let put = world.run_json(["put", "file", "--wait", "all"]).ok().json();
+        assert_eq!(put["pieces"][0]["signed"], 4);
+    }
+    assert!(has_file(&world.path("home/.local/state/holdfast/peers")));
 
     // Two lead to each other: nobody takes one for the other.
     save(&|peers| {
@@ -40,7 +44,9 @@ fn wrong_addresses_cost_their_node_and_no_other() {
     assert_eq!(fs::read_to_string(world.path("back")).unwrap(), "kept");
 
     // All of them lead nowhere.
-    save(&|peers| peers.peer.clear());
+    let nowhere: Vec<_> =
+        ["/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/1/tls"].map(|text| text.parse().unwrap()).to_vec();
+    save(&|peers| peers.peer.iter_mut().for_each(|peer| peer.addresses.clone_from(&nowhere)));
     let get = world.run_json(["get", &cid, "-o", "again"]);
     assert_eq!((get.code, get.reason().as_str()), (7, "get.unreachable"));
     assert!(!world.path("again").exists());

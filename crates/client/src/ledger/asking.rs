@@ -1,4 +1,4 @@
-//! Asking one member after the other, until an answer holds.
+//! Asking one node after the other, until an answer holds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use holdfast_core::codec;
-use holdfast_net::Net;
+use holdfast_core::id::NodeId;
+use holdfast_net::{Multiaddr, Net, PeerId};
 use holdfast_protocol::chain::{self, ChainReply, ChainRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,10 +16,10 @@ use super::AnswerError;
 use crate::ask::{AskError, exchange};
 use crate::network::Network;
 
-/// When one member has not answered for so long, the next one is asked beside it.
+/// When one node has not answered for so long, the next one is asked beside it.
 const NEXT_AFTER: Duration = Duration::from_millis(500);
 
-/// Asks members of the newest committee that is known. Clones share both.
+/// Asks nodes of a network. Clones share both.
 #[derive(Clone)]
 pub(super) struct Asker {
     pub(super) net: Net,
@@ -27,21 +28,21 @@ pub(super) struct Asker {
 
 impl Asker {
     /// One question with a short answer.
-    pub(super) async fn ask(&self, place: usize, request: &ChainRequest) -> Result<ChainReply, AnswerError> {
+    pub(super) async fn ask(&self, node: &NodeId, request: &ChainRequest) -> Result<ChainReply, AnswerError> {
         let question = (chain::PROTOCOL, request);
-        let (reply, _) = exchange(&self.net, &self.network, place, question, (follows, 0)).await?;
+        let (reply, _) = exchange(&self.net, self.reach(node)?, question, (follows, 0)).await?;
         Ok(reply)
     }
 
     /// One question whose answer is data.
     pub(super) async fn bytes(
         &self,
-        place: usize,
+        node: &NodeId,
         request: &ChainRequest,
         max: usize,
     ) -> Result<Vec<u8>, AnswerError> {
         let question = (chain::PROTOCOL, request);
-        match exchange(&self.net, &self.network, place, question, (follows, max)).await? {
+        match exchange(&self.net, self.reach(node)?, question, (follows, max)).await? {
             (ChainReply::Data(_), data) => Ok(data),
             (other, _) => Err(unexpected(other)),
         }
@@ -50,49 +51,54 @@ impl Asker {
     /// The same, read as an object.
     pub(super) async fn data<T: DeserializeOwned + Serialize>(
         &self,
-        place: usize,
+        node: &NodeId,
         request: &ChainRequest,
         max: usize,
     ) -> Result<T, AnswerError> {
-        Ok(codec::decode(&self.bytes(place, request, max).await?, max)?)
+        Ok(codec::decode(&self.bytes(node, request, max).await?, max)?)
     }
 
-    /// Members in the order in which they are asked.
-    pub(super) fn places(&self, first: usize) -> impl Iterator<Item = usize> + use<> {
-        let count = self.network.committee.members().len();
-        let first = if first < count { first } else { 0 };
-        (first..count).chain(0..first)
+    fn reach(&self, node: &NodeId) -> Result<(PeerId, Vec<Multiaddr>), AskError> {
+        self.network.find(node).ok_or(AskError::NoPeer)
+    }
+
+    /// Nodes in the order in which they are asked: members of the newest committee that is known, then whoever else is.
+    pub(super) fn nodes(&self, first: Option<NodeId>) -> impl Iterator<Item = NodeId> + use<> {
+        let mut nodes = self.network.nodes();
+        let first = first.and_then(|first| nodes.iter().position(|node| *node == first));
+        nodes.rotate_left(first.unwrap_or(0));
+        nodes.into_iter()
     }
 }
 
-/// The first answer that holds, and whose it is: the next member is asked when one has failed, or lets us wait.
+/// The first answer that holds, and whose it is: the next node is asked when one has failed, or lets us wait.
 pub(super) async fn first_of<T, U>(
-    places: impl Iterator<Item = usize>,
-    ask: impl AsyncFn(usize) -> Result<T, AnswerError>,
+    nodes: impl Iterator<Item = NodeId>,
+    ask: impl AsyncFn(NodeId) -> Result<T, AnswerError>,
     mut judge: impl FnMut(T) -> Result<U, AnswerError>,
-) -> Result<(usize, U), AnswerError> {
-    let mut places = places.peekable();
+) -> Result<(NodeId, U), AnswerError> {
+    let mut nodes = nodes.peekable();
     let mut asking = FuturesUnordered::new();
     let mut failure = AnswerError::Ask(AskError::NoAnswer);
-    let start = |place| {
+    let start = |node| {
         let ask = &ask;
-        async move { (place, ask(place).await) }
+        async move { (node, ask(node).await) }
     };
     loop {
         if asking.is_empty() {
-            let Some(place) = places.next() else { return Err(failure) };
-            asking.push(start(place));
+            let Some(node) = nodes.next() else { return Err(failure) };
+            asking.push(start(node));
         }
         tokio::select! {
-            Some((place, answer)) = asking.next() => match answer.and_then(&mut judge) {
-                Ok(good) => return Ok((place, good)),
+            Some((node, answer)) = asking.next() => match answer.and_then(&mut judge) {
+                Ok(good) => return Ok((node, good)),
                 Err(error) => {
-                    tracing::debug!(place, error = &error as &dyn std::error::Error, "no good answer");
+                    tracing::debug!(node = %node.short(), error = &error as &dyn std::error::Error, "no good answer");
                     failure = error;
                 }
             },
-            () = tokio::time::sleep(NEXT_AFTER), if places.peek().is_some() => {
-                asking.extend(places.next().map(start));
+            () = tokio::time::sleep(NEXT_AFTER), if nodes.peek().is_some() => {
+                asking.extend(nodes.next().map(start));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Beginning at a checkpoint instead of genesis.
 
+use holdfast_core::id::NodeId;
 use holdfast_net::Net;
 use holdfast_proofs::checkpoint::Checkpoint;
 use holdfast_proofs::light::LightClient;
@@ -32,11 +33,12 @@ impl LedgerClient {
         let id = *self.network().id();
         let (mut client, asker) = (self.clone(), self.asker.clone());
         let request = ChainRequest::Validators(checkpoint.validators);
-        let ask = async |place| asker.data::<ValidatorSet>(place, &request, VALIDATORS_BYTES_MAX).await;
+        let ask =
+            async |node: NodeId| asker.data::<ValidatorSet>(&node, &request, VALIDATORS_BYTES_MAX).await;
         let judge = |set| LightClient::of_checkpoint(id, checkpoint, set).map_err(AnswerError::from);
-        let found = first_of(asker.places(client.first), ask, judge).await;
-        let (place, light) = found.map_err(|error| client.nobody(error))?;
-        (client.genesis, client.light, client.first) = (light.clone(), light, place);
+        let found = first_of(asker.nodes(client.first), ask, judge).await;
+        let (node, light) = found.map_err(|error| client.nobody(error))?;
+        (client.genesis, client.light, client.first) = (light.clone(), light, Some(node));
         client.handovers.clear();
         Ok(client)
     }

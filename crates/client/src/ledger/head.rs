@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use holdfast_core::codec;
+use holdfast_core::id::NodeId;
 use holdfast_ledger::epoch::Running;
 use holdfast_ledger::state::{Row, RowKey};
 use holdfast_proofs::light::{LightError, SignedHeader};
@@ -54,8 +55,8 @@ impl LedgerClient {
         loop {
             let trusted = self.light.validators().id();
             let row = ChainRequest::Row(RowQuery { key: key.as_bytes().to_vec(), trusted });
-            let ask = async |place| {
-                let signed = match asker.ask(place, &ChainRequest::Header(None)).await? {
+            let ask = async |node: NodeId| {
+                let signed = match asker.ask(&node, &ChainRequest::Header(None)).await? {
                     ChainReply::Header(Some(signed)) => signed,
                     ChainReply::Header(None) => return Err(AnswerError::Missing),
                     other => return Err(unexpected(other)),
@@ -63,14 +64,14 @@ impl LedgerClient {
                 if signed.header.validators == trusted {
                     return Ok(Shown::Header(Box::new(signed)));
                 }
-                let answer = asker.data(place, &row, ROW_ANSWER_BYTES_MAX).await?;
+                let answer = asker.data(&node, &row, ROW_ANSWER_BYTES_MAX).await?;
                 Ok(Shown::Row(Box::new(answer)))
             };
-            let places = asker.places(self.first);
+            let nodes = asker.nodes(self.first);
             let judge = |shown| self.judge_head(&key, shown, &mut spent);
-            let head = first_of(places, ask, judge).await;
-            let (place, head) = head.map_err(|error| self.nobody(error))?;
-            self.first = place;
+            let head = first_of(nodes, ask, judge).await;
+            let (node, head) = head.map_err(|error| self.nobody(error))?;
+            self.first = Some(node);
             if let Some(header) = head {
                 let Spent { bytes, handovers, took } = spent;
                 return Ok(Head { header, bytes, handovers, took });

@@ -1,5 +1,6 @@
 //! The whole state after a block, from one member: how a node begins without executing every block.
 
+use holdfast_core::id::NodeId;
 use holdfast_ledger::chunk::CHUNK_BYTES_MAX;
 use holdfast_proofs::light::{Handover, SignedHeader};
 use holdfast_protocol::chain::{ChainRequest, ChunkQuery, SNAPSHOT_ANSWER_BYTES_MAX, SnapshotAnswer};
@@ -7,15 +8,15 @@ use holdfast_protocol::chain::{ChainRequest, ChunkQuery, SNAPSHOT_ANSWER_BYTES_M
 use super::{AnswerError, LedgerClient};
 
 impl LedgerClient {
-    /// Asks the member at a place to keep a state, and says after which block it is. That block is final and young.
+    /// Asks a node to keep a state, and says after which block it is. That block is final and young.
     ///
     /// # Errors
     /// See [`AnswerError`].
-    pub async fn snapshot_of(&mut self, place: usize) -> Result<SignedHeader, AnswerError> {
+    pub async fn snapshot_of(&mut self, node: &NodeId) -> Result<SignedHeader, AnswerError> {
         loop {
             let request = ChainRequest::Snapshot(self.light.validators().id());
             let SnapshotAnswer { handovers, header } =
-                self.asker.data(place, &request, SNAPSHOT_ANSWER_BYTES_MAX).await?;
+                self.asker.data(node, &request, SNAPSHOT_ANSWER_BYTES_MAX).await?;
             if let Some(found) = self.judge_way(&handovers, &header)? {
                 self.is_young(&found)?;
                 return Ok(header);
@@ -23,12 +24,12 @@ impl LedgerClient {
         }
     }
 
-    /// Rows of a state that the member at a place keeps: a chunk, of which nothing is checked; none at the end.
+    /// Rows of a state that a node keeps: a chunk, of which nothing is checked; none at the end.
     ///
     /// # Errors
-    /// See [`AnswerError`]; among them that the member does not keep it any more.
-    pub async fn chunk_of(&self, place: usize, query: ChunkQuery) -> Result<Option<Vec<u8>>, AnswerError> {
-        let chunk = self.asker.bytes(place, &ChainRequest::Chunk(query), CHUNK_BYTES_MAX).await?;
+    /// See [`AnswerError`]; among them that the node does not keep it any more.
+    pub async fn chunk_of(&self, node: &NodeId, query: ChunkQuery) -> Result<Option<Vec<u8>>, AnswerError> {
+        let chunk = self.asker.bytes(node, &ChainRequest::Chunk(query), CHUNK_BYTES_MAX).await?;
         Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
     }
 

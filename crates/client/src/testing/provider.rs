@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use holdfast_core::block::BlockId;
+use holdfast_core::codec::Bounded;
 use holdfast_core::id::{NetworkId, PieceRoot};
 use holdfast_core::purpose::Signable;
 use holdfast_net::Net;
@@ -63,6 +64,7 @@ pub(super) async fn answer(number: u8, held: Held, net: Net) {
             let (mut reader, mut writer) = split(stream);
             let Ok(Some(request)) = reader.message().await else { return };
             let reply = match request {
+                AskRequest::Peers(_) => AskReply::Peers(Bounded::default()),
                 AskRequest::Piece(cid) => {
                     let info = |&(root, bytes): &(PieceRoot, u64)| PieceInfo {
                         root,

@@ -81,6 +81,9 @@ fn a_node_joins_with_the_next_epoch_and_leaves_with_another() {
     let after = record(&chain);
     assert_eq!((after.epoch, after.previous), (Epoch(1), Some(before.id())));
     assert_eq!(after.start, before.end);
+    let peer = testing::member(9).peer;
+    let hosted = |peer: &str| hosted_by(&chain.state(), peer).unwrap();
+    assert_eq!((hosted(peer.as_str()), hosted("12D3")), (Some(testing::member(9).node), None));
     let newcomer = after.members.iter().find(|member| member.node == testing::member(9).node).unwrap();
     assert_eq!(newcomer.salt, Salt::new(*beacon.as_bytes()));
     // Who was there keeps its salt, and so its slots.

@@ -1,4 +1,5 @@
-//! What validators send each other: messages of the engine, and transactions, each way on a stream of its own.
+//! What validators send each other: messages of the engine, and transactions, each way on a stream of its own. Other registered
+//! nodes send transactions to them.
 //!
 //! Nobody relies on the arrival of anything: whoever is slow or away misses messages, and the engine sends again what matters.
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use holdfast_client::network::Network;
 use holdfast_core::id::NodeId;
-use holdfast_ledger::registry::Node;
+use holdfast_ledger::registry::{Node, hosted_by};
 use holdfast_ledger::state::State;
 use holdfast_net::frames::split;
 use holdfast_net::{Multiaddr, Net, PeerId, Stream};
@@ -65,6 +66,7 @@ impl Peers {
                 continue;
             };
             if self.outboxes.get(&node).is_none_or(|(known, _)| *known != place) {
+                network.know(node, place.peer);
                 let (outbox, mailbox) = mpsc::channel(OUTBOX);
                 let (net, network) = (self.net.clone(), network.clone());
                 self.tasks.spawn(send(net, network, place.clone(), mailbox, self.stop.clone()));
@@ -176,7 +178,7 @@ pub(crate) async fn receive(
             },
         };
         let Some(from) = sender(&ledger, peer) else {
-            tracing::debug!(%peer, "a stranger wanted to talk like a validator");
+            tracing::debug!(%peer, "a stranger wanted to talk like a node");
             continue;
         };
         let token = stop.child_token();
@@ -194,17 +196,10 @@ pub(crate) async fn receive(
     }
 }
 
-/// Which validator a peer is the host of.
+/// Which registered node a peer is the host of. Not only validators have transactions to pass on.
 fn sender(ledger: &Ledger, peer: PeerId) -> Option<NodeId> {
     let view = ledger.view().ok()?;
-    let state = State::over(&view);
-    let peer = peer.to_string();
-    let validators = ledger.tip().validators;
-    let hosted = |node: &NodeId| {
-        let row = Node::get(&state, node).ok().flatten();
-        row.is_some_and(|row| row.member.peer.as_str() == peer)
-    };
-    validators.set().validators.iter().map(|validator| validator.node).find(hosted)
+    hosted_by(&State::over(&view), &peer.to_string()).ok()?
 }
 
 async fn read(from: NodeId, stream: Stream, inbox: mpsc::Sender<Received>) {

@@ -105,45 +105,48 @@ fn remove(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Fetches the state from one of the members that are far ahead. Returns whether there is one now, which [`Folders::settle`] puts in its
+/// Fetches the state from one of the nodes that are far ahead. Returns whether there is one now, which [`Folders::settle`] puts in its
 /// place; if not, blocks are the way.
 ///
 /// With a checkpoint there are two clients: one that begins at genesis and learns all changes of validators, for others will
 /// ask for them, and one that begins at the checkpoint, which must come to the same header.
 pub(super) async fn fetch(
     (client, guard): (&mut LedgerClient, Option<&mut LedgerClient>),
-    places: Vec<usize>,
+    nodes: Vec<NodeId>,
     needs: Needs,
     folders: &Folders,
     founded: &Founded,
 ) -> bool {
     let mut guard = guard;
-    for place in places {
-        match from((client, guard.as_deref_mut()), place, needs, folders, founded).await {
+    for node in nodes {
+        match from((client, guard.as_deref_mut()), &node, needs, folders, founded).await {
             Ok(height) => {
                 tracing::info!(%height, "begins with the state of others");
                 return true;
             }
-            Err(error) => tracing::warn!(place, why = explain(&error), "could not fetch the state"),
+            Err(error) => {
+                tracing::warn!(node = %node.short(), why = explain(&error), "could not fetch the state");
+            }
         }
     }
     false
 }
 
-/// Members that are far ahead; `None` if any has the next blocks, or nobody is ahead.
-pub(super) async fn without_blocks(client: &LedgerClient, own: &NodeId, needs: Needs) -> Option<Vec<usize>> {
-    let members = client.network().committee.members().iter().enumerate();
-    let others = members.filter(|(_, member)| member.node != *own);
+/// Nodes that are far ahead; `None` if any has the next blocks, or nobody is ahead.
+pub(super) async fn without_blocks(client: &LedgerClient, own: &NodeId, needs: Needs) -> Option<Vec<NodeId>> {
+    let others = client.network().nodes().into_iter().filter(|node| node != own);
     let mut asking: FuturesUnordered<_> =
-        others.map(|(place, _)| async move { (place, client.status(place).await) }).collect();
+        others.map(|node| async move { (node, client.status_of(&node).await) }).collect();
     let mut far = Vec::new();
     let ask = async {
-        while let Some((place, status)) = asking.next().await {
+        while let Some((node, status)) = asking.next().await {
             match status.map(|status| needs.has_blocks(&status)) {
                 Ok(Some(true)) => return true,
-                Ok(Some(false)) => far.push(place),
+                Ok(Some(false)) => far.push(node),
                 Ok(None) => {}
-                Err(error) => tracing::debug!(place, why = explain(&error), "does not say how far it is"),
+                Err(error) => {
+                    tracing::debug!(node = %node.short(), why = explain(&error), "does not say how far it is");
+                }
             }
         }
         false
@@ -152,17 +155,17 @@ pub(super) async fn without_blocks(client: &LedgerClient, own: &NodeId, needs: N
     (!has_blocks && !far.is_empty()).then_some(far)
 }
 
-/// Fetches the state from one member.
+/// Fetches the state from one node.
 async fn from(
     (client, guard): (&mut LedgerClient, Option<&mut LedgerClient>),
-    place: usize,
+    node: &NodeId,
     needs: Needs,
     folders: &Folders,
     founded: &Founded,
 ) -> Result<Height, StateError> {
-    let SignedHeader { header, finality } = client.snapshot_of(place).await?;
+    let SignedHeader { header, finality } = client.snapshot_of(node).await?;
     if let Some(guard) = guard
-        && guard.snapshot_of(place).await?.header != header
+        && guard.snapshot_of(node).await?.header != header
     {
         return Err(StateError::Checkpoint);
     }
@@ -170,11 +173,11 @@ async fn from(
     if needs.last.is_some_and(|last| height <= last) {
         return Err(StateError::Old { found: height });
     }
-    tracing::info!(%height, place, "fetching the state");
+    tracing::info!(%height, node = %node.short(), "fetching the state");
     let target = folders.synced.clone();
     let mut restore = blocking(move || Restore::begin(&target, CACHE_BYTES, header)).await?;
     let (mut after, mut bytes, mut told) = (Vec::new(), 0, 0);
-    while let Some(chunk) = client.chunk_of(place, ChunkQuery { height, after }).await? {
+    while let Some(chunk) = client.chunk_of(node, ChunkQuery { height, after }).await? {
         bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         if bytes > STATE_BYTES_MAX {
             return Err(StateError::Endless);

@@ -58,7 +58,7 @@ pub(crate) async fn run(
     mut hints: mpsc::Receiver<()>,
     stop: CancellationToken,
 ) {
-    let client = match LedgerClient::new(net, network) {
+    let mut client = match LedgerClient::new(net, network) {
         Ok(client) => client,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "blocks cannot be synced");
@@ -85,6 +85,7 @@ pub(crate) async fn run(
             () = tokio::time::sleep(wait) => ledger.is_behind(),
         };
         ledger.set_behind(behind);
+        client.assume(&ledger.committees.running());
         let work = catch_up(&ledger, &client, &mut from, &own);
         tokio::select! {
             biased;
@@ -115,19 +116,16 @@ async fn catch_up(
     from: &mut usize,
     own: &NodeId,
 ) -> Result<Reached, SyncError> {
-    let members = client.network().committee.members();
+    let nodes: Vec<_> = client.network().nodes().into_iter().filter(|node| node != own).collect();
     let mut failure = None;
-    for turn in 0..members.len() {
-        let place = (*from + turn) % members.len();
-        if members[place].node == *own {
-            continue;
-        }
+    for turn in 0..nodes.len() {
+        let place = (*from + turn) % nodes.len();
         let mut gained = false;
         loop {
             let first = ledger.tip().header.height.0 + 1;
             let most = u16::try_from(BLOCKS_MAX).expect("a few");
             let query = BlocksQuery { from: Height(first), most };
-            let blocks = match client.blocks_of(place, query).await {
+            let blocks = match client.blocks_of(&nodes[place], query).await {
                 Ok(blocks) => blocks.blocks.into_inner(),
                 Err(AnswerError::Ask(AskError::Open(_)) | AnswerError::Unavailable(_)) => break,
                 Err(error) => {

@@ -134,6 +134,10 @@ impl Validator {
                     }
                     received = inbox.recv() => match received {
                         Some(Received { from, message: PeerMessage::Consensus(message) }) => {
+                            // A node that was a validator, or will be one, may not know it.
+                            if tips.borrow().validators.set().place(&from).is_none() {
+                                continue;
+                            }
                             Input::Message { from, message }
                         }
                         Some(Received { message: PeerMessage::Transactions(transactions), .. }) => {

@@ -13,23 +13,24 @@ use holdfast_store::store::ReadError;
 
 use super::certificate::CertifyError;
 use super::{Provider, blocking};
+use crate::whereabouts;
 
 /// A question takes one message; who needs longer is not asking.
 const QUESTION_WINDOW: Duration = Duration::from_secs(10);
 
 /// Answers one question.
 pub(super) async fn run(provider: Arc<Provider>, peer: PeerId, stream: Stream) {
-    match tokio::time::timeout(QUESTION_WINDOW, conversation(provider, stream)).await {
+    match tokio::time::timeout(QUESTION_WINDOW, conversation(provider, peer, stream)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%peer, %error, "a question ended early"),
         Err(_) => tracing::debug!(%peer, "a question took too long"),
     }
 }
 
-async fn conversation(provider: Arc<Provider>, stream: Stream) -> Result<(), FrameError> {
+async fn conversation(provider: Arc<Provider>, peer: PeerId, stream: Stream) -> Result<(), FrameError> {
     let (mut reader, mut writer) = split(stream);
     let Some(request) = reader.message::<AskRequest>().await? else { return Ok(()) };
-    let reply = answer(&provider, request).await.unwrap_or_else(|error| {
+    let reply = answer(&provider, peer, request).await.unwrap_or_else(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "could not answer a question");
         AskReply::Failed(())
     });
@@ -37,7 +38,11 @@ async fn conversation(provider: Arc<Provider>, stream: Stream) -> Result<(), Fra
     Ok(writer.close().await?)
 }
 
-async fn answer(provider: &Arc<Provider>, request: AskRequest) -> Result<AskReply, CertifyError> {
+async fn answer(
+    provider: &Arc<Provider>,
+    peer: PeerId,
+    request: AskRequest,
+) -> Result<AskReply, CertifyError> {
     let this = provider.clone();
     Ok(match request {
         AskRequest::Piece(cid) => blocking(move || this.info(cid)).await.map(AskReply::Piece)?,
@@ -48,6 +53,9 @@ async fn answer(provider: &Arc<Provider>, request: AskRequest) -> Result<AskRepl
         }
         AskRequest::Keep(certificate) => AskReply::Kept(provider.keep(certificate).await?),
         AskRequest::Receipt(statement) => AskReply::Receipt(provider.receipt(statement).await?),
+        AskRequest::Peers(query) => {
+            AskReply::Peers(blocking(move || whereabouts::answer(&this, peer, &query)).await)
+        }
     })
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use holdfast_core::block::BlockId;
-use holdfast_core::id::{Epoch, OrderId};
+use holdfast_core::id::{Epoch, NodeId, OrderId};
+use holdfast_ledger::registry;
 use holdfast_ledger::state::State;
 use holdfast_ledger::storage::Order;
 use holdfast_proofs::certificate::{Certificate, ValidCertificate};
@@ -48,6 +49,20 @@ impl Members {
     /// Who kept pieces in the epoch before.
     pub(crate) fn before(&self) -> Option<Arc<Committee>> {
         self.committees().before()
+    }
+
+    /// Which node a libp2p peer is the host of: a member, or with a ledger any that is registered.
+    pub(crate) fn hosted_by(&self, peer: &str) -> Option<NodeId> {
+        match self {
+            Self::Only(committees) => {
+                let running = committees.running();
+                let member = running.members().iter().find(|member| member.peer.as_str() == peer)?;
+                Some(member.node)
+            }
+            Self::Ledger { ledger, .. } => {
+                registry::hosted_by(&State::over(&ledger.view().ok()?), peer).ok()?
+            }
+        }
     }
 
     /// The committee that a statement names, if there is or was one like it.

@@ -104,6 +104,23 @@ fn a_decision_is_about_one_header_of_one_network() {
     assert_eq!(refused, Err(FinalityError::Validators { height: Height(7) }));
 }
 
+/// A light client that follows every header once saw the last one of a set, and then believed nobody any more.
+#[test]
+fn whoever_saw_the_last_header_of_a_set_follows_the_next() {
+    let (network, old, new) = (network(), set(&[1, 2, 3, 4]), set(&[1, 2, 3, 5]));
+    let mut light = light(&network);
+    let last = signed(&network, header(7, &old, new.id()), &old, &[1, 2, 3]);
+    light.check(last.clone()).unwrap();
+    // Another header of that height is no way on.
+    let mut fork = header(7, &old, new.id());
+    fork.state = StateRoot::new([3; 32]);
+    let fork = Handover { last: signed(&network, fork, &old, &[1, 2, 3]), next: new.clone() };
+    let order = LightError::Order { known: Height(7), found: Height(7) };
+    assert_eq!(light.hand_over(fork), Err(order));
+    light.hand_over(Handover { last, next: new.clone() }).unwrap();
+    light.check(signed(&network, header(8, &new, new.id()), &new, &[2, 3, 5])).unwrap();
+}
+
 #[test]
 fn weights_count() {
     let (network, mut all) = (network(), set(&[1, 2, 3, 4]).validators.to_vec());

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
+use crate::ask::{ADDRESSES_MAX, AskReply, AskRequest, HINTS_MAX, NodeInfo, PeerHint, PeersQuery, PieceInfo};
 use crate::get::{GetReply, WANT_MAX, Want};
 use crate::link::Start;
 use holdfast_core::block::Codec;
@@ -76,6 +76,17 @@ fn get_and_ask_messages() {
     check(&AskReply::Node(node), &["8202", "84", "5820", &"02".repeat(32), "01", "19012c", "1818"]);
     check(&AskReply::Kept(true), &["8203", "f5"]);
     check(&AskReply::Failed(()), &["8204", "f6"]);
+    let address = Text::new("/ip4/1.2.3.4/tcp/5").unwrap();
+    let listening = Bounded::new(vec![address]).unwrap();
+    let text = "722f6970342f312e322e332e342f7463702f35";
+    let two = "02".repeat(32);
+    let wanted = Bounded::new(vec![NodeId::new([2; 32])]).unwrap();
+    let query = PeersQuery { listening: listening.clone(), wanted };
+    check(&AskRequest::Peers(query), &["8205", "82", "81", text, "81", "5820", &two]);
+    let hint =
+        PeerHint { node: NodeId::new([2; 32]), peer: Text::new("12D3").unwrap(), addresses: listening };
+    let hints = Bounded::new(vec![hint]).unwrap();
+    check(&AskReply::Peers(hints), &["8206", "81", "83", "5820", &two, "6431324433", "81", text]);
 }
 
 #[test]
@@ -85,6 +96,14 @@ fn the_largest_messages_fit_their_limit() {
     let network = TestNetwork::new(4);
     let certificate = network.certificate(&network.statement(cid()), &[0, 1, 2]).certificate().clone();
     assert!(codec::encode(&AskRequest::Keep(certificate)).len() < 1024);
+    let address = Text::new("x".repeat(100)).unwrap();
+    let addresses = Bounded::new(vec![address; ADDRESSES_MAX]).unwrap();
+    let hint = PeerHint { node: NodeId::new([2; 32]), peer: Text::new("x".repeat(64)).unwrap(), addresses };
+    let hints = Bounded::new(vec![hint.clone(); HINTS_MAX]).unwrap();
+    assert!(codec::encode(&AskReply::Peers(hints)).len() <= MESSAGE_BYTES_MAX);
+    let wanted = Bounded::new(vec![hint.node; HINTS_MAX]).unwrap();
+    let query = PeersQuery { listening: hint.addresses, wanted };
+    assert!(codec::encode(&AskRequest::Peers(query)).len() <= MESSAGE_BYTES_MAX);
 }
 
 #[test]

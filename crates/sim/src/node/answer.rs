@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_core::codec;
+use holdfast_core::codec::{self, Bounded};
 use holdfast_proofs::certificate::Certificate;
 use holdfast_proofs::statement::Statement;
 use holdfast_protocol::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
@@ -36,6 +36,8 @@ impl Node {
                     NodeInfo { node: self.id, pieces: usage.pieces, bytes: usage.bytes, quota: usage.quota };
                 self.reply(id, &AskReply::Node(info), env);
             }
+            // In this world everybody knows how to reach everybody.
+            AskRequest::Peers(_) => self.reply(id, &AskReply::Peers(Bounded::default()), env),
             AskRequest::Keep(certificate) => self.keep(certificate, Some(id), env),
             AskRequest::Receipt(statement) => {
                 if !self.may_sign_again(&statement) {

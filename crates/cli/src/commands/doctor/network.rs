@@ -32,12 +32,9 @@ pub(super) async fn checks(common: &Common, output: &Output) -> Vec<Check> {
         }
         Err(failure) => return vec![Check::failure("network", failure), time(None)],
     };
-    let network = match Network::load(&folder) {
+    let network = match settings::network_in(&folder) {
         Ok(network) => network,
-        Err(error) => {
-            let failure = Failure::from(error);
-            return vec![Check::failure("network", failure), time(None)];
-        }
+        Err(failure) => return vec![Check::failure("network", failure), time(None)],
     };
     let members = network.committee.members().len();
     let found = format!("{} of {members} members in {} is complete", network.id().short(), folder.display());

@@ -56,7 +56,7 @@ impl AccountArgs {
 }
 
 /// Opens a key of the keystore. Nobody is asked for the passphrase of a key that is not there.
-pub(super) async fn unlock(
+pub(in crate::commands) async fn unlock(
     keystore: &Keystore,
     name: &KeyName,
     passphrase: &PassphraseArgs,

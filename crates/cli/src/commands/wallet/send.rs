@@ -29,12 +29,12 @@ pub(crate) struct SendArgs {
 }
 
 /// A sum that may stand in two words.
-pub(super) fn sum(words: &[String]) -> Result<Amount, Failure> {
+pub(in crate::commands) fn sum(words: &[String]) -> Result<Amount, Failure> {
     let text = words.join(" ");
     let sum = amount(&text);
     let sum = sum.map_err(|error| Failure::new(Exit::Usage, "wallet.amount", format!("{text}: {error}")))?;
     if sum == Amount::ZERO {
-        return Err(Failure::new(Exit::Usage, "wallet.amount", "nothing is no sum to send"));
+        return Err(Failure::new(Exit::Usage, "wallet.amount", "nothing is no sum"));
     }
     Ok(sum)
 }

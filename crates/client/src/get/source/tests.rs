@@ -27,7 +27,11 @@ impl World {
                 let any = "/ip4/127.0.0.1/tcp/0/tls".parse().unwrap();
                 let listener = Listener::start(&key, &any).await.unwrap();
                 member.peer = Text::new(key.public().to_peer_id().to_string()).unwrap();
-                peers.peer.push(PeerEntry { node: member.node, addresses: vec![listener.address().clone()] });
+                peers.peer.push(PeerEntry {
+                    node: member.node,
+                    peer: None,
+                    addresses: vec![listener.address().clone()],
+                });
                 listeners.push(listener);
             }
             members.push(member);

@@ -66,9 +66,7 @@ pub(super) async fn look_at(
     let body = match ledger.bodies.get(&hash) {
         Some(body) => body,
         None => {
-            let members = client.network().committee.members();
-            let place = members.iter().position(|member| member.node == from)?;
-            let fetched = tokio::time::timeout(FETCH_WINDOW, client.undecided(place, hash)).await.ok()?;
+            let fetched = tokio::time::timeout(FETCH_WINDOW, client.undecided(&from, hash)).await.ok()?;
             let fetched = fetched.inspect_err(|error| {
                 tracing::debug!(from = %from.short(), why = explain(error), "could not get a block");
             });
