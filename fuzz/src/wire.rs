@@ -40,11 +40,12 @@ use holdfast_proofs::validators::ValidatorSet;
 use holdfast_proofs::vote::{FINALITY_BYTES_MAX, Finality, Vote};
 use holdfast_protocol::ask::{AskReply, AskRequest, NodeInfo, PieceInfo};
 use holdfast_protocol::chain::{
-    BLOCKS_BYTES_MAX, Blocks, ChainReply, ChainRequest, EventPage, HistoryPage, PAGE_BYTES_MAX,
-    ROW_ANSWER_BYTES_MAX, RowAnswer,
+    BLOCKS_BYTES_MAX, Blocks, ChainReply, ChainRequest, EventPage, HistoryPage, OrderPage, PAGE_BYTES_MAX,
+    ROW_ANSWER_BYTES_MAX, RowAnswer, SNAPSHOT_ANSWER_BYTES_MAX, SnapshotAnswer,
 };
 use holdfast_protocol::get::{GetReply, WANT_MAX, Want};
 use holdfast_protocol::link::Start;
+use holdfast_protocol::peer::PeerMessage;
 use holdfast_protocol::put::{Offer, PutReply, PutRequest, Reason, Refusal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -147,6 +148,9 @@ pub const TYPES: &[WireType] = &[
     wire_type::<HistoryPage>(PAGE_BYTES_MAX),
     wire_type::<Receipts>(RECEIPTS_BYTES_MAX),
     wire_type::<Chunk>(CHUNK_BYTES_MAX),
+    wire_type::<SnapshotAnswer>(SNAPSHOT_ANSWER_BYTES_MAX),
+    wire_type::<OrderPage>(PAGE_BYTES_MAX),
+    message::<PeerMessage>(),
 ];
 
 const fn wire_type<T: Serialize + DeserializeOwned + PartialEq + Debug>(max: usize) -> WireType {

@@ -157,7 +157,7 @@ impl From<Rule> for Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
-    /// The signed transaction in DAG-CBOR, at most 16,384 bytes.
+    /// The signed transaction in DAG-CBOR, at most 16,320 bytes.
     #[schema(value_type = Hex)]
     pub transaction: String,
 }

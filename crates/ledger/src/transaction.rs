@@ -2,6 +2,7 @@
 
 use holdfast_core::codec::{self, DecodeError};
 use holdfast_core::ed25519::{Ed25519Error, SecretKey, Signature};
+use holdfast_core::frame::MESSAGE_BYTES_MAX;
 use holdfast_core::id::{Amount, NetworkId};
 use holdfast_core::purpose::{Purpose, Signable};
 use holdfast_core::{fixed_bytes, tagged_enum};
@@ -15,8 +16,8 @@ use crate::registry::{Register, ReportDead, Update};
 use crate::stake::{Lock, Unlock, Withdraw};
 use crate::storage::{Activate, Cancel, Claim, PlaceOrder, Renew};
 
-/// Longest transaction, in bytes.
-pub const TRANSACTION_BYTES_MAX: usize = 16 << 10;
+/// Longest transaction, in bytes: it fits into one message, with what a protocol writes around it.
+pub const TRANSACTION_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 64;
 
 fixed_bytes!(
     /// BLAKE3 of a signed transaction.

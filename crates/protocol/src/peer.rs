@@ -20,3 +20,28 @@ tagged_enum! {
         2 => Transactions(Bounded<Transaction, TRANSACTIONS_MAX>),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_consensus::message::Decided;
+    use holdfast_core::codec::{decode, encode};
+    use holdfast_core::frame::MESSAGE_BYTES_MAX;
+    use holdfast_proofs::header::Height;
+
+    use super::*;
+    use crate::golden::check;
+
+    #[test]
+    fn messages_have_these_bytes() {
+        let decided = Message::Decided(Decided { height: Height(300) });
+        check(&PeerMessage::Consensus(decided), &["8201", "8203", "81", "19012c"]);
+        check(&PeerMessage::Transactions(Bounded::default()), &["8202", "80"]);
+    }
+
+    #[test]
+    fn unknown_messages_are_refused() {
+        for number in [0, 3, 255] {
+            assert!(decode::<PeerMessage>(&encode(&(number, ())), MESSAGE_BYTES_MAX).is_err());
+        }
+    }
+}

@@ -4,7 +4,7 @@ use holdfast_core::ed25519::{PublicKey, Signature};
 use holdfast_core::frame::MESSAGE_BYTES_MAX;
 use holdfast_core::id::{Amount, NodeId, hex};
 use holdfast_ledger::receipt::{Event, EventPosition, OrderEnded};
-use holdfast_ledger::transaction::{Body, Payload, Transfer};
+use holdfast_ledger::transaction::{Body, Payload, TRANSACTION_BYTES_MAX, Transfer};
 use holdfast_proofs::genesis::Weight;
 use holdfast_proofs::header::{Header, Round, StateRoot};
 use holdfast_proofs::list::ListRoot;
@@ -13,6 +13,7 @@ use holdfast_proofs::vote::Finality;
 
 use super::*;
 use crate::golden::check;
+use crate::peer::PeerMessage;
 
 const TWO: [u8; 32] = [2; 32];
 const AT: EventPosition = EventPosition { height: Height(300), index: 4 };
@@ -223,5 +224,20 @@ fn limits_are_kept() {
     assert!(decode::<HistoryPage>(&history(PAGE_MAX + 1), PAGE_BYTES_MAX).is_err());
     for number in [0, 15, 255] {
         assert!(!reads(&encode(&(number, ()))), "question {number}");
+    }
+}
+
+/// A longest transaction fits into every message that carries one.
+#[test]
+fn the_longest_transaction_fits_into_a_message() {
+    let alone = encode(&transaction()).len();
+    let many = Bounded::new(vec![transaction()]).unwrap();
+    let messages = [
+        encode(&ChainRequest::Submit(transaction())),
+        encode(&ChainRequest::SubmitMany(many.clone())),
+        encode(&PeerMessage::Transactions(many)),
+    ];
+    for message in messages {
+        assert!(message.len() - alone + TRANSACTION_BYTES_MAX <= MESSAGE_BYTES_MAX);
     }
 }

@@ -11,9 +11,11 @@ use holdfast_proofs::light::{Handover, SignedHeader};
 use holdfast_proofs::validators::{ValidatorSet, Validators};
 use holdfast_proofs::vote::Finality;
 use holdfast_protocol::chain::{
-    BlockAnswer, Blocks, BlocksQuery, ChainReply, ChainRequest, EventPage, HistoryEntry, HistoryPage,
-    HistoryQuery, PlacedEvent, RowAnswer, RowQuery, TransactionState,
+    BlockAnswer, Blocks, BlocksQuery, ChainReply, ChainRequest, ChunkQuery, EventPage, HistoryEntry,
+    HistoryPage, HistoryQuery, OrderPage, OrdersQuery, PlacedEvent, RowAnswer, RowQuery, SnapshotAnswer,
+    TransactionState,
 };
+use holdfast_protocol::peer::PeerMessage;
 
 /// For the target `ledger`.
 pub(crate) fn proofs() -> Vec<Vec<u8>> {
@@ -76,6 +78,10 @@ fn chain() -> Vec<Vec<u8>> {
         ChainRequest::History(HistoryQuery { account, before: Some(position) }),
         ChainRequest::Undecided(block.header.hash()),
         ChainRequest::SubmitMany(Bounded::new(vec![transaction]).expect("one")),
+        ChainRequest::Snapshot(validators.id()),
+        ChainRequest::Chunk(ChunkQuery { height: Height(1), after: vec![1, 2] }),
+        ChainRequest::Orders(OrdersQuery { account, after: None }),
+        ChainRequest::Validators(validators.id()),
     ];
     let replies = [
         ChainReply::Data(300),
@@ -93,7 +99,10 @@ fn chain() -> Vec<Vec<u8>> {
         seed(&row),
         seed(&Blocks { blocks: Bounded::new(vec![answer]).expect("one") }),
         seed(&EventPage { events, next: position }),
-        seed(&HistoryPage { entries: Bounded::new(vec![entry]).expect("one"), more: true }),
+        seed(&HistoryPage { entries: Bounded::new(vec![entry]).expect("one"), next: Some(position) }),
+        seed(&SnapshotAnswer { handovers: Bounded::default(), header: row.header.clone() }),
+        seed(&OrderPage { orders: Bounded::default(), next: None }),
+        seed(&PeerMessage::Transactions(Bounded::default())),
     ]);
     seeds
 }
@@ -119,12 +128,12 @@ pub(crate) fn lives() -> Vec<Vec<u8>> {
     let all = |blocks: &[Vec<u8>]| blocks.concat();
     let lives = [
         all(&[
-            block(false, &[place.clone()]),
+            block(false, std::slice::from_ref(&place)),
             block(false, &[activate(7, 5)]),
             epoch(),
-            block(false, &[claim.clone()]),
+            block(false, std::slice::from_ref(&claim)),
         ]),
-        all(&[block(false, &[place.clone()]), epoch(), epoch(), epoch()]),
+        all(&[block(false, std::slice::from_ref(&place)), epoch(), epoch(), epoch()]),
         all(&[
             block(false, &[place.clone(), activate(7, 5), renew]),
             epoch(),

@@ -19,6 +19,9 @@ use crate::args::duration;
 use crate::commands::params::{Changes, Sum, line_of, malformed, read_toml};
 use crate::failure::{Exit, Failure};
 
+/// Time from block to block, unless the file says otherwise.
+const BLOCK_MS: u32 = 10_000;
+
 /// The file, read.
 pub(super) struct LedgerFile {
     path: PathBuf,
@@ -30,7 +33,7 @@ pub(super) struct LedgerFile {
 #[serde(deny_unknown_fields)]
 struct Content {
     /// Milliseconds from block to block.
-    block_ms: Spanned<u32>,
+    block_ms: Option<Spanned<u32>>,
     epoch: EpochLength,
     #[serde(default)]
     params: Changes,
@@ -118,11 +121,14 @@ impl LedgerFile {
         members: &[Member],
         profiles: Option<Vec<Profile>>,
     ) -> Result<(Contents, LedgerPart), Failure> {
-        let block_ms = *self.content.block_ms.get_ref();
-        if !(1..=BLOCK_MS_MAX).contains(&block_ms) {
-            let why = format!("the time between blocks must be between 1 and {BLOCK_MS_MAX} ms");
-            return Err(self.refuse_at(&self.content.block_ms, &why));
-        }
+        let block_ms = match &self.content.block_ms {
+            None => BLOCK_MS,
+            Some(named) if (1..=BLOCK_MS_MAX).contains(named.get_ref()) => *named.get_ref(),
+            Some(named) => {
+                let why = format!("the time between blocks must be between 1 and {BLOCK_MS_MAX} ms");
+                return Err(self.refuse_at(named, &why));
+            }
+        };
         let params = self.params(profiles)?;
         let owners = self.owners(members)?;
         let allotments = self.allotments()?;
@@ -221,7 +227,10 @@ mod tests {
         let path = folder.path().join("beginning.toml");
         std::fs::write(&path, text).unwrap();
         let file = LedgerFile::read(&path).unwrap_or_else(|failure| panic!("{}", failure.message));
-        assert_eq!((file.epoch_seconds(), *file.content.block_ms.get_ref()), (86_400, 10_000));
+        assert_eq!(
+            (file.epoch_seconds(), file.content.block_ms.as_ref().map(|ms| *ms.get_ref())),
+            (86_400, Some(10_000))
+        );
         assert_eq!(file.content.owner.len(), 1);
         assert_eq!(file.params(None).map(|params| params.bond_min.0).ok(), Some(100 * 10_u128.pow(18)));
     }
