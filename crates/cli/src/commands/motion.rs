@@ -49,7 +49,7 @@ pub(crate) struct ParamsArgs {
     /// TOML file with what shall change
     #[arg(long, value_name = "FILE", required_unless_present = "set")]
     file: Option<PathBuf>,
-    /// What shall change, such as fee_flat=0.001FFG or copies=[3,4]; repeat it for more
+    /// What shall change, such as fee_flat=0.001FFG; repeat it for more
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
 }
