@@ -32,7 +32,7 @@ use crate::commands::wallet::WalletCommand;
 mod value;
 
 pub(crate) use value::{amount, duration, key_name, position, timestamp, weight};
-use value::{cid, import_profile, operations, size};
+use value::{cid, import_profile, operations, short_duration, size};
 
 /// What stands below the list of commands.
 const FIRST_STEPS: &str = "\
@@ -299,9 +299,9 @@ pub(crate) enum NetCommand {
         #[arg(long, value_name = "BYTES", default_value_t = 100 << 30)]
         quota: u64,
         /// Time from block to block of a new network, such as 200ms [default: 1s]
-        #[arg(long, value_name = "TIME", value_parser = duration)]
+        #[arg(long, value_name = "TIME", value_parser = short_duration)]
         block: Option<Duration>,
-        /// How long an epoch of a new network lasts, in whole seconds [default: 1m]
+        /// How long an epoch of a new network lasts, such as 30s [default: 1m]
         #[arg(long, value_name = "TIME", value_parser = duration)]
         epoch: Option<Duration>,
     },

@@ -46,14 +46,22 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(unit);
     let number: u64 = number.parse().map_err(|_| "a number and a unit, such as 30s, 5m or 2h".to_owned())?;
     let seconds = match unit {
-        "ms" => return Ok(Duration::from_millis(number)),
         "s" | "" => Some(number),
         "m" => number.checked_mul(60),
         "h" => number.checked_mul(3600),
         "d" => number.checked_mul(86_400),
-        other => return Err(format!("unknown unit {other:?}; use ms, s, m, h or d")),
+        other => return Err(format!("unknown unit {other:?}; use s, m, h or d")),
     };
     seconds.map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+}
+
+/// A time that may be shorter than a second.
+pub(crate) fn short_duration(text: &str) -> Result<Duration, String> {
+    match text.strip_suffix("ms").map(str::parse) {
+        Some(Ok(number)) => Ok(Duration::from_millis(number)),
+        Some(Err(_)) => Err("a number and a unit, such as 200ms or 1s".to_owned()),
+        None => duration(text),
+    }
 }
 
 /// A sum of money, such as `1.5FFG` or `250 milliFFG`.
@@ -144,10 +152,12 @@ mod tests {
     #[test]
     fn durations_have_units() {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("50ms"), Ok(Duration::from_millis(50)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
-        for bad in ["", "m", "5x", "-1s", "99999999999999999999s", "18446744073709551615d"] {
+        assert_eq!(short_duration("50ms"), Ok(Duration::from_millis(50)));
+        assert_eq!(short_duration("2s"), Ok(Duration::from_secs(2)));
+        short_duration("xms").unwrap_err();
+        for bad in ["", "m", "5x", "5ms", "-1s", "99999999999999999999s", "18446744073709551615d"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

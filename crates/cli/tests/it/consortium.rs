@@ -96,7 +96,7 @@ fn a_file_that_breaks_a_rule_is_refused_by_its_line() {
     let line = |text: &str, needle: &str| 1 + text[..text.find(needle).unwrap()].matches('\n').count();
     for (from, to, why) in [
         ("block_ms", "block_s", "line 1: unknown field `block_s`"),
-        ("block_ms = 500\n", "", "missing field `block_ms`"),
+        ("epoch = \"1h\"\n", "", "missing field `epoch`"),
         ("block_ms = 500", "block_ms = 0", "line 1: the time between blocks"),
         ("\"1h\"", "\"1 hour\"", "line 2: unknown unit"),
         ("\"1h\"", "\"0s\"", "line 2: an epoch of no time"),

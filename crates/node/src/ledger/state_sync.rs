@@ -27,6 +27,8 @@ use crate::provider::blocking;
 pub(super) const BLOCKS_MIN: u64 = 1024;
 /// How long nodes are asked how far they are.
 const STATUS_WINDOW: Duration = Duration::from_secs(5);
+/// Nodes that are asked so.
+const ASK_MAX: usize = 128;
 /// A state of more bytes is taken for the word of somebody who has none.
 const STATE_BYTES_MAX: u64 = 256 << 30;
 /// How much is fetched between two lines of the log.
@@ -134,7 +136,8 @@ pub(super) async fn fetch(
 
 /// Nodes that are far ahead; `None` if any has the next blocks, or nobody is ahead.
 pub(super) async fn without_blocks(client: &LedgerClient, own: &NodeId, needs: Needs) -> Option<Vec<NodeId>> {
-    let others = client.network().nodes().into_iter().filter(|node| node != own);
+    // Members of the committee come first; others are hints, of which there may be many.
+    let others = client.network().nodes().into_iter().filter(|node| node != own).take(ASK_MAX);
     let mut asking: FuturesUnordered<_> =
         others.map(|node| async move { (node, client.status_of(&node).await) }).collect();
     let mut far = Vec::new();
