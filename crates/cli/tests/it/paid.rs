@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::time::Duration;
 
 use holdfast_proofs::bundle::Bundle;
 
-use crate::support::{World, noise, wait_until};
+use crate::support::{World, noise, wait_for_blocks, wait_until};
 
 /// The proof of a later epoch holds its committee's place under a final header.
 #[test]
@@ -102,14 +103,8 @@ fn a_killed_put_goes_on_and_never_pays_twice() {
 }
 
 fn wait_for_epoch(world: &World, epoch: u64) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
-    loop {
+    wait_for_blocks(&format!("epoch {epoch} runs"), Duration::from_secs(120), || {
         let status = world.run_json(["chain", "status"]).ok().json();
-        if status["members"].as_array().unwrap().iter().all(|member| member["epoch"].as_u64() >= Some(epoch))
-        {
-            return;
-        }
-        assert!(std::time::Instant::now() < deadline, "waited in vain for epoch {epoch}: {status}");
-        std::thread::sleep(std::time::Duration::from_secs(1));
-    }
+        status["members"].as_array().unwrap().iter().all(|member| member["epoch"].as_u64() >= Some(epoch))
+    });
 }

@@ -16,7 +16,7 @@ use holdfast_node::folder::NodeFolder;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Run, World, noise, signal};
+use crate::support::{Run, World, noise, signal, wait_for_blocks};
 
 const FOUNDERS: usize = 4;
 /// Short epochs, so that twenty of them fit into a test; some blocks in each.
@@ -24,7 +24,6 @@ const EPOCH: &str = "10s";
 const BLOCK_MS: u32 = 500;
 /// A few epochs: no state that the test waits for takes longer, on a busy machine either.
 const WINDOW: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A node, its folder and its process.
 struct Node {
@@ -82,14 +81,6 @@ impl Drop for Node {
             let _ = child.kill(); // it may have ended
             let _ = child.wait();
         }
-    }
-}
-
-fn wait(what: &str, state: impl Fn() -> bool) {
-    let deadline = Instant::now() + WINDOW;
-    while !state() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::sleep(LOOK_EVERY);
     }
 }
 
@@ -178,19 +169,21 @@ fn replace_oldest(world: &World, nodes: &mut Vec<Node>, number: usize) {
     let registered =
         world.run_json(["node", "register", "--dir", &new.dir, "--network", &network]).ok().json();
     new.start(world);
-    wait(&format!("new node {number} is a member from {}", registered["from_epoch"]), || {
-        status(world).is_some_and(|(_, members)| members.contains(&new.id))
-    });
+    wait_for_blocks(
+        &format!("new node {number} is a member from {}", registered["from_epoch"]),
+        WINDOW,
+        || status(world).is_some_and(|(_, members)| members.contains(&new.id)),
+    );
     let (id, old) = (new.id, nodes[0].id);
     decide(world, nodes, &["authority", &id.to_string(), "--weight", "1"]);
     decide(world, nodes, &["authority", &old.to_string(), "--weight", "0"]);
     run(world, &["node", "retire", "--dir", &nodes[0].dir]).ok();
     nodes.push(new);
-    wait("the new node decides and the old one does not", || {
+    wait_for_blocks("the new node decides and the old one does not", WINDOW, || {
         let now = validators(world);
         now.len() == FOUNDERS && now.contains(&id) && !now.contains(&old)
     });
-    wait("the old node is no member", || {
+    wait_for_blocks("the old node is no member", WINDOW, || {
         status(world).is_some_and(|(_, members)| members.len() == FOUNDERS && !members.contains(&old))
     });
 }
@@ -213,7 +206,7 @@ fn every_member_is_replaced_and_the_network_goes_on() {
     world.key("default");
     let mut nodes = found(&world, &world.account("default"));
     let began = Instant::now();
-    wait("epoch 1 runs", || status(&world).is_some_and(|(epoch, _)| epoch >= 1));
+    wait_for_blocks("epoch 1 runs", WINDOW, || status(&world).is_some_and(|(epoch, _)| epoch >= 1));
     world.file("photo", noise(300_000, 3));
     let put = world.run(["--network", "net", "put", "photo", "--for", "20m"]).ok();
     let cid = put.last_word().to_owned();
@@ -227,7 +220,9 @@ fn every_member_is_replaced_and_the_network_goes_on() {
         old.stop();
         println!("{} replaced after {:?}", old.dir, began.elapsed());
     }
-    wait("ten more epochs are over", || status(&world).is_some_and(|(epoch, _)| epoch > first_epoch + 10));
+    wait_for_blocks("ten more epochs are over", WINDOW, || {
+        status(&world).is_some_and(|(epoch, _)| epoch > first_epoch + 10)
+    });
 
     // The proof of the founders' time holds for whoever knows the network id, offline.
     let id = Network::load(&world.path("net")).unwrap().id().to_string();

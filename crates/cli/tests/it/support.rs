@@ -319,12 +319,12 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
-/// Waits for a state that many blocks bring, for at most 5 minutes, and leaves the processor to whoever makes them.
-pub(crate) fn wait_for_blocks(what: &str, state: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(300);
+/// Waits for a state that blocks bring, for at most `limit`, and leaves the processor to whoever makes them.
+pub(crate) fn wait_for_blocks(what: &str, limit: Duration, state: impl Fn() -> bool) {
+    let deadline = Instant::now() + limit;
     while !state() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -9,7 +9,6 @@ use holdfast_ledger::receipt::EventPosition;
 use holdfast_ledger::state::State;
 use holdfast_ledger::storage::Order;
 use holdfast_ledger::transaction::TransactionId;
-use holdfast_proofs::header::Height;
 use holdfast_protocol::chain::{
     EventPage, HistoryEntry, HistoryPage, HistoryQuery, OrderPage, OrdersQuery, PAGE_BYTES_MAX, PAGE_MAX,
     PlacedEvent, TransactionState,
@@ -20,8 +19,6 @@ use super::Ledger;
 use super::answer::AnswerError;
 use crate::provider::blocking;
 
-/// Blocks that are looked through for one page of events.
-const BLOCKS_MAX: u64 = 1024;
 /// Steps of 64 blocks that the index may be behind before nobody waits for it.
 const STEPS_MAX: usize = 4;
 
@@ -99,25 +96,18 @@ pub(super) fn is_in(view: &View, place: &Place) -> bool {
 }
 
 pub(super) fn events(view: &View, from: EventPosition) -> Result<EventPage, AnswerError> {
-    let (mut events, mut bytes) = (Vec::new(), 0);
-    let mut next = from;
-    let last = view.header().height.0.min(from.height.0.saturating_add(BLOCKS_MAX));
-    'blocks: for height in from.height.0.max(1)..=last {
-        let height = Height(height);
-        let receipts = view.receipts_at(height)?.ok_or(AnswerError::Absent)?;
-        let first = if height == from.height { nth(from.index) } else { 0 };
-        for (place, event) in receipts.events().enumerate().skip(first) {
-            let place = u32::try_from(place).expect("events of a block are bounded");
-            let placed =
-                PlacedEvent { position: EventPosition { height, index: place }, event: event.clone() };
-            bytes += codec::encode(&placed).len();
-            if events.len() == PAGE_MAX || bytes > PAGE_BYTES_MAX - 64 {
-                next = placed.position;
-                break 'blocks;
-            }
-            events.push(placed);
+    let height = view.header().height;
+    let end = EventPosition { height: height.next().unwrap_or(height), index: 0 };
+    let (mut events, mut bytes, mut next) = (Vec::new(), 0, from.max(end));
+    // One more than a page holds says where the next one begins.
+    for (position, event) in view.events(from, PAGE_MAX + 1)?.ok_or(AnswerError::Absent)? {
+        let placed = PlacedEvent { position, event };
+        bytes += codec::encode(&placed).len();
+        if events.len() == PAGE_MAX || bytes > PAGE_BYTES_MAX - 64 {
+            next = position;
+            break;
         }
-        next = EventPosition { height: height.next().unwrap_or(height), index: 0 };
+        events.push(placed);
     }
     Ok(EventPage { events: Bounded::new(events).expect("counted"), next })
 }
