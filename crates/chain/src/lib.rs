@@ -64,10 +64,9 @@ struct Pace {
     memory: usize,
 }
 
-/// Of a ledger's memory, an eighth is for pages of its blocks, which are mostly written once and read by whoever syncs;
-/// two eighths for pages of its state; and the rest for changes, of which there are two parts while one is saved. They are
-/// worth most: what is changed twice before a save is written once.
-const MEMORY_SHARES: usize = 8;
+/// Of a ledger's memory, one share is for pages of its blocks, which are mostly written once and read by whoever syncs;
+/// seven are for pages of its state; and four each for changes that are saved, or were last, and for those behind them.
+const MEMORY_SHARES: usize = 16;
 
 /// A ledger on disk. One process has it open at a time. It is saved when it is dropped.
 pub struct Chain {
@@ -102,9 +101,9 @@ impl Chain {
         fs::create_dir_all(folder).map_err(ChainError::Folder)?;
         let share = memory_bytes / MEMORY_SHARES;
         let blocks = open_database(folder, "blocks.redb", share)?;
-        let state = open_database(folder, "state.redb", 2 * share)?;
-        let memory = (memory_bytes - 3 * share) / 2;
-        Self::over(blocks, state, founded, Pace { blocks: SAVE_BLOCKS, bytes: SAVE_BYTES, memory })
+        let state = open_database(folder, "state.redb", 7 * share)?;
+        let pace = Pace { blocks: SAVE_BLOCKS, bytes: SAVE_BYTES, memory: 4 * share };
+        Self::over(blocks, state, founded, pace)
     }
 
     /// The ledger in two databases.

@@ -46,7 +46,7 @@ pub(crate) fn run<E: std::error::Error + Send + 'static>(
     mut take: impl FnMut(&Executed, &[u8]) -> Result<(), ChainError> + Send,
     taken: impl FnMut(&Header),
 ) -> Result<(), ImportError<E>> {
-    let view = chain.view()?;
+    let view = chain.view()?.under_layer();
     let first = view.header().clone();
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     // Whoever sends after an error, when the other end is gone, ends as well.
@@ -81,7 +81,7 @@ pub(crate) fn run<E: std::error::Error + Send + 'static>(
 /// Where blocks are executed, one after the other.
 struct Line<'a, F> {
     chain: &'a Chain,
-    /// The ledger after the last block that is durable.
+    /// The ledger after the last block that is durable; what the waiting one changes is read from it.
     view: View,
     /// The block that is becoming durable.
     waiting: Option<Arc<Executed>>,
@@ -118,7 +118,7 @@ impl<F: FnMut(&Header)> Line<'_, F> {
         let Some(waiting) = self.waiting.take() else { return Ok(()) };
         self.outcomes.recv().unwrap_or(Err(ChainError::Stopped))?;
         (self.taken)(&waiting.block().header);
-        self.view = self.chain.view()?;
+        self.view = self.chain.view()?.under_layer();
         Ok(())
     }
 }

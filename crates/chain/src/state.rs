@@ -5,6 +5,8 @@
 //!               └──────────┬────────┴──────────────────────────────────────────┘
 //!                        views
 //! ```
+//!
+//! What is frozen stays in memory until the next save begins, for what changed lately is read again soon.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -46,6 +48,8 @@ struct Now {
     tip: Tip,
     saved: Height,
     frozen: Option<Arc<Overlay>>,
+    /// Whether what is frozen is not saved yet. So it stays if that fails.
+    saving: bool,
     current: Arc<Overlay>,
 }
 
@@ -62,7 +66,8 @@ impl State {
                 tip
             }
         };
-        let now = Now { tip: saved, saved: saved.height, frozen: None, current: Arc::default() };
+        let now =
+            Now { tip: saved, saved: saved.height, frozen: None, saving: false, current: Arc::default() };
         let shared = Shared { file, now: RwLock::new(now), watched: Arc::default() };
         Ok(Self { shared: Arc::new(shared), saver: Mutex::new(None) })
     }
@@ -73,7 +78,8 @@ impl State {
         let mut now = self.shared.now.write().unwrap_or_else(PoisonError::into_inner);
         let watched = {
             let heights = lock(&self.shared.watched);
-            let ends = heights.first_key_value().zip(heights.last_key_value());
+            let mut before = heights.range(..step.height);
+            let ends = before.next().map(|first| (first, before.next_back().unwrap_or(first)));
             ends.map(|((oldest, _), (newest, _))| Watched { oldest: *oldest, newest: *newest })
         };
         now.current.take(step.height, step.changes, step.tree, watched);
@@ -103,14 +109,14 @@ impl State {
         let (frozen, tip) = {
             let mut now = self.shared.now.write().unwrap_or_else(PoisonError::into_inner);
             let frozen = std::mem::take(&mut now.current);
-            now.frozen = Some(frozen.clone());
+            (now.frozen, now.saving) = (Some(frozen.clone()), true);
             (frozen, now.tip)
         };
         let shared = self.shared.clone();
         *lock(&self.saver) = Some(thread::spawn(move || {
             shared.file.save(&frozen, tip)?;
             let mut now = shared.now.write().unwrap_or_else(PoisonError::into_inner);
-            (now.frozen, now.saved) = (None, tip.height);
+            (now.saving, now.saved) = (false, tip.height);
             Ok(())
         }));
         Ok(())
@@ -122,7 +128,7 @@ impl State {
     /// If it failed, or one before it.
     pub(crate) fn end_save(&self) -> Result<(), ChainError> {
         end(lock(&self.saver).take())?;
-        if self.now(|now| now.frozen.is_some()) { Err(ChainError::Stopped) } else { Ok(()) }
+        if self.now(|now| now.saving) { Err(ChainError::Stopped) } else { Ok(()) }
     }
 
     /// Rows and tree as they are now.
@@ -131,7 +137,7 @@ impl State {
             let saved = self.shared.file.read()?.ok_or(ChainError::Damaged("there is no state"))?;
             let overlays = [Some(now.current.clone()), now.frozen.clone()];
             let watch = Watch::new(&self.shared.watched, now.tip.height);
-            Ok(StateView { tip: now.tip, overlays, saved, _watch: watch })
+            Ok(StateView { tip: now.tip, overlays, saved, watch })
         })
     }
 }
@@ -175,10 +181,20 @@ pub(crate) struct StateView {
     /// The newer one first.
     overlays: [Option<Arc<Overlay>>; 2],
     saved: SavedView,
-    _watch: Watch,
+    watch: Watch,
 }
 
 impl StateView {
+    /// The same for whoever reads what the next block changes from a layer over this, and does not ask for it here: the
+    /// past of these rows and pages need not be kept.
+    pub(crate) fn under_layer(mut self) -> Self {
+        if let Some(next) = self.tip.height.next() {
+            let watch = Watch::new(&self.watch.watched, next);
+            self.watch = watch;
+        }
+        self
+    }
+
     fn overlays(&self) -> impl Iterator<Item = &Arc<Overlay>> {
         self.overlays.iter().flatten()
     }

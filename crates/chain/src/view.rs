@@ -32,6 +32,11 @@ impl View {
         Ok(Self { header, state, history })
     }
 
+    /// For whoever lays the next block over it, see [`StateView::under_layer`].
+    pub(crate) fn under_layer(self) -> Self {
+        Self { state: self.state.under_layer(), ..self }
+    }
+
     /// The header of the last block.
     pub fn header(&self) -> &Header {
         &self.header

@@ -39,8 +39,8 @@ const BLOCKS: usize = 53;
 const FEW: usize = 10_000;
 /// Accounts that genesis gives money to.
 const FOUNDERS: usize = 1_000;
-/// Memory that a chain may use for its database.
-const CACHE_BYTES: usize = 256 << 20;
+/// Memory that a chain may use for its databases and for what is not saved.
+const MEMORY_BYTES: usize = 512 << 20;
 /// What a chain takes on disk for each account, at most, history included.
 const ACCOUNT_DISK_BYTES: u64 = 4 << 10;
 
@@ -121,9 +121,9 @@ fn run(folder: &Path, accounts: usize) -> Result<Times, String> {
     let failed = |error: &dyn std::error::Error| explain(error);
     let source = folder.join("source");
     let plan = make(&source, accounts)?;
-    let source = Chain::open(&source, CACHE_BYTES, &plan.alone.founded).map_err(|error| failed(&error))?;
+    let source = Chain::open(&source, MEMORY_BYTES, &plan.alone.founded).map_err(|error| failed(&error))?;
     let view = source.view().map_err(|error| failed(&error))?;
-    let chain = Chain::open(&folder.join("copy"), CACHE_BYTES, &plan.alone.founded);
+    let chain = Chain::open(&folder.join("copy"), MEMORY_BYTES, &plan.alone.founded);
     let chain = chain.map_err(|error| failed(&error))?;
 
     let (mut few, mut many) = (Vec::new(), Vec::new());
@@ -201,7 +201,7 @@ impl Maker {
         allotments.sort_by_key(|allotment| allotment.account);
         let params = Params { fee_flat: Amount(1_000), fee_byte: Amount(10), ..Params::default() };
         let alone = Alone::new(people[0].account, params, allotments)?;
-        let chain = Chain::open(path, CACHE_BYTES, &alone.founded).map_err(|error| explain(&error))?;
+        let chain = Chain::open(path, MEMORY_BYTES, &alone.founded).map_err(|error| explain(&error))?;
         let chance = blake3::Hasher::new().finalize_xof();
         Ok(Self { alone, chain, people, chance, transactions: 0 })
     }
