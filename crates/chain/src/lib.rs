@@ -64,6 +64,10 @@ struct Pace {
     memory: usize,
 }
 
+/// Memory that is good for a ledger of a million accounts, as [`Chain::open`] takes it. What a smaller one does not need is not
+/// taken.
+pub const MEMORY_BYTES: usize = 512 << 20;
+
 /// Of a ledger's memory, one share is for pages of its blocks, which are mostly written once and read by whoever syncs;
 /// seven are for pages of its state; and four each for changes that are saved, or were last, and for those behind them.
 const MEMORY_SHARES: usize = 16;
@@ -91,7 +95,8 @@ struct Unsaved {
 }
 
 impl Chain {
-    /// Opens the ledger in a folder, or begins it with genesis. It takes about `memory_bytes` of memory.
+    /// Opens the ledger in a folder, or begins it with genesis. It takes up to about `memory_bytes` of memory, see
+    /// [`MEMORY_BYTES`].
     ///
     /// After a crash this executes again what was not saved, as [`import`] would.
     ///

@@ -34,7 +34,7 @@ use crate::trusted::{Trusted, TrustedError};
 
 mod config;
 
-pub use config::{KEEP_BLOCKS_MIN, NodeConfig};
+pub use config::{KEEP_BLOCKS_MIN, LEDGER_MEMORY_BYTES_MIN, NodeConfig};
 
 /// How often the lock is tried, and the pause between: a tenth of a second in all.
 const LOCK_TRIES: u32 = 20;

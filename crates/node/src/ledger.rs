@@ -61,8 +61,6 @@ use snapshots::Snapshots;
 use state_sync::{Folders, Needs};
 use validator::{Validator, Ways};
 
-/// Memory for pages of the ledger's databases.
-const CACHE_BYTES: usize = 64 << 20;
 /// Memory for pages of the index.
 const INDEX_CACHE_BYTES: usize = 16 << 20;
 
@@ -226,10 +224,11 @@ pub(crate) async fn open(
         move || Ok::<_, LedgerError>(Contents::from_bytes(&std::fs::read(contents)?)?.found(&genesis)?);
     let founded = Arc::new(blocking(found).await?);
     let folders = Folders::of(&folder);
+    let memory_bytes = usize::try_from(config.ledger_memory_bytes).unwrap_or(usize::MAX);
     folders.settle()?;
     let open = async || {
         let (folder, network, founded) = (folder.clone(), network.clone(), founded.clone());
-        blocking(move || Ledger::open(&folder, &network, &founded).map(Arc::new)).await
+        blocking(move || Ledger::open(&folder, memory_bytes, &network, &founded).map(Arc::new)).await
     };
     let here = if folders.chain.exists() { Some(open().await?) } else { None };
     let mut synced = false;
@@ -263,8 +262,13 @@ pub(crate) async fn open(
 }
 
 impl Ledger {
-    fn open(folder: &Path, network: &Network, founded: &Founded) -> Result<Self, LedgerError> {
-        let chain = Chain::open(&folder.join("chain"), CACHE_BYTES, founded)?;
+    fn open(
+        folder: &Path,
+        memory_bytes: usize,
+        network: &Network,
+        founded: &Founded,
+    ) -> Result<Self, LedgerError> {
+        let chain = Chain::open(&folder.join("chain"), memory_bytes, founded)?;
         let view = chain.view()?;
         let tip = read_tip(&view, None)?;
         let committees = Committees::of_ledger(&view, &tip.running)?;

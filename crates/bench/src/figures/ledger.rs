@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use holdfast_chain::{Chain, View, import};
+use holdfast_chain::{Chain, MEMORY_BYTES, View, import};
 use holdfast_client::keystore::AccountKey;
 use holdfast_core::ed25519::SecretKey;
 use holdfast_core::explain;
@@ -39,8 +39,6 @@ const BLOCKS: usize = 53;
 const FEW: usize = 10_000;
 /// Accounts that genesis gives money to.
 const FOUNDERS: usize = 1_000;
-/// Memory that a chain may use for its databases and for what is not saved.
-const MEMORY_BYTES: usize = 512 << 20;
 /// What a chain takes on disk for each account, at most, history included.
 const ACCOUNT_DISK_BYTES: u64 = 4 << 10;
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use holdfast_chain::MEMORY_BYTES;
 use holdfast_net::Multiaddr;
 use holdfast_net::multiaddr::Protocol;
 use holdfast_proofs::checkpoint::Checkpoint;
@@ -34,6 +35,10 @@ pub struct NodeConfig {
     /// On a network with a ledger: only so many of the last blocks are kept, at least [`KEEP_BLOCKS_MIN`]; all headers stay.
     /// By default blocks are kept for good.
     pub keep_blocks: Option<u64>,
+    /// On a network with a ledger: memory that it may take, in bytes, at least [`LEDGER_MEMORY_BYTES_MIN`]. The cost of a
+    /// block grows with the state where the state is far larger than this.
+    #[serde(default = "ledger_memory_bytes")]
+    pub ledger_memory_bytes: u64,
     /// On a network with a ledger: a node that begins fetches and executes all blocks. By default it begins with the state
     /// of others where that is much less work, and has the blocks from there on.
     #[serde(default)]
@@ -42,6 +47,10 @@ pub struct NodeConfig {
     /// that contradict it are refused.
     #[serde(default, with = "checkpoint_text", skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
+}
+
+fn ledger_memory_bytes() -> u64 {
+    MEMORY_BYTES as u64
 }
 
 mod checkpoint_text {
@@ -68,6 +77,9 @@ mod checkpoint_text {
 /// Fewest blocks that a node may keep: others that were off for as long shall find them.
 pub const KEEP_BLOCKS_MIN: u64 = 1024;
 
+/// Least memory that a ledger works with at all, 16 MiB.
+pub const LEDGER_MEMORY_BYTES_MIN: u64 = 16 << 20;
+
 impl NodeConfig {
     /// Itself, unless settings contradict each other.
     pub(super) fn checked(self) -> Result<Self, String> {
@@ -78,6 +90,10 @@ impl NodeConfig {
             Some(_) if self.archive => {
                 Err("an archive keeps all blocks; take out `archive` or `keep_blocks`".to_owned())
             }
+            _ if self.ledger_memory_bytes < LEDGER_MEMORY_BYTES_MIN => Err(format!(
+                "ledger_memory_bytes is {}; a ledger takes at least {LEDGER_MEMORY_BYTES_MIN}",
+                self.ledger_memory_bytes
+            )),
             _ => Ok(self),
         }
     }
@@ -106,8 +122,35 @@ impl Default for NodeConfig {
             listen_api: None,
             unpaid: false,
             keep_blocks: None,
+            ledger_memory_bytes: ledger_memory_bytes(),
             archive: false,
             checkpoint: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEEP_BLOCKS_MIN, LEDGER_MEMORY_BYTES_MIN, NodeConfig};
+
+    #[test]
+    fn settings_below_what_a_ledger_works_with_are_refused() {
+        let default = NodeConfig::default;
+        let least = NodeConfig {
+            keep_blocks: Some(KEEP_BLOCKS_MIN),
+            ledger_memory_bytes: LEDGER_MEMORY_BYTES_MIN,
+            ..default()
+        };
+        assert_eq!(least.clone().checked(), Ok(least));
+        let short = NodeConfig { keep_blocks: Some(KEEP_BLOCKS_MIN - 1), ..default() };
+        assert!(short.checked().unwrap_err().starts_with("keep_blocks is 1023;"));
+        let small = NodeConfig { ledger_memory_bytes: LEDGER_MEMORY_BYTES_MIN - 1, ..default() };
+        assert!(small.checked().unwrap_err().starts_with("ledger_memory_bytes is 16777215;"));
+    }
+
+    #[test]
+    fn a_file_from_before_a_setting_has_its_default() {
+        let text = "listen = \"/ip4/127.0.0.1/tcp/0\"\nquota_bytes = 107374182400\n";
+        assert_eq!(toml::from_str::<NodeConfig>(text).unwrap(), NodeConfig::default());
     }
 }

@@ -20,11 +20,12 @@ use holdfast_proofs::header::Height;
 use holdfast_proofs::light::SignedHeader;
 use holdfast_protocol::chain::{ChainStatus, ChunkQuery};
 
-use super::CACHE_BYTES;
 use crate::provider::blocking;
 
 /// A ledger that is so many blocks behind is executed block by block, which also gives the node these blocks.
 pub(super) const BLOCKS_MIN: u64 = 1024;
+/// Memory for pages of the database that is made.
+const RESTORE_BYTES: usize = 64 << 20;
 /// How long nodes are asked how far they are.
 const STATUS_WINDOW: Duration = Duration::from_secs(5);
 /// Nodes that are asked so.
@@ -178,7 +179,7 @@ async fn from(
     }
     tracing::info!(%height, node = %node.short(), "fetching the state");
     let target = folders.synced.clone();
-    let mut restore = blocking(move || Restore::begin(&target, CACHE_BYTES, header)).await?;
+    let mut restore = blocking(move || Restore::begin(&target, RESTORE_BYTES, header)).await?;
     let (mut after, mut bytes, mut told) = (Vec::new(), 0, 0);
     while let Some(chunk) = client.chunk_of(node, ChunkQuery { height, after }).await? {
         bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
