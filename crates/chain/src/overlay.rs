@@ -1,4 +1,4 @@
-//! What blocks changed since the state was last saved, in memory.
+//! What blocks changed since the state was last saved, or between the last two saves, in memory.
 //!
 //! Rows and pages are kept as they are after the newest block, and as they were for as long as somebody may look at them.
 //! Whoever reads names the height at which it looks, and finds what was there then.

@@ -100,6 +100,7 @@ pub(super) fn events(view: &View, from: EventPosition) -> Result<EventPage, Answ
     let end = EventPosition { height: height.next().unwrap_or(height), index: 0 };
     let (mut events, mut bytes, mut next) = (Vec::new(), 0, from.max(end));
     // One more than a page holds says where the next one begins.
+    const { assert!(PAGE_MAX < holdfast_chain::PAGE_MAX) };
     for (position, event) in view.events(from, PAGE_MAX + 1)?.ok_or(AnswerError::Absent)? {
         let placed = PlacedEvent { position, event };
         bytes += codec::encode(&placed).len();
